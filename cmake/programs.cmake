@@ -1,0 +1,33 @@
+# Each examples/*.c and bench/*.c is a program of its own, compiled as a user's would be (gnu11) and
+# linked with libkin.so. An example with an .expected file beside it is a test, labelled examples.
+find_package(OpenSSL COMPONENTS Crypto)
+
+function(kin_programs folder)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
+    foreach(source ${sources})
+        get_filename_component(name ${source} NAME_WE)
+        file(STRINGS ${source} crypto REGEX "^#include <openssl/")
+        if(crypto AND NOT OPENSSL_FOUND)
+            message(STATUS "${folder}/${name}.c needs OpenSSL: left out")
+            continue()
+        endif()
+        set(target ${folder}.${name})
+        add_executable(${target} ${source})
+        target_link_libraries(${target} PRIVATE kin m)
+        if(crypto)
+            target_link_libraries(${target} PRIVATE OpenSSL::Crypto)
+        endif()
+        set_target_properties(${target} PROPERTIES C_EXTENSIONS ON OUTPUT_NAME ${name}
+            RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
+
+        set(expected ${PROJECT_SOURCE_DIR}/${folder}/${name}.expected)
+        if(EXISTS ${expected})
+            add_test(NAME ${folder}/${name} COMMAND
+                ${PROJECT_SOURCE_DIR}/tools/example $<TARGET_FILE:${target}> ${expected})
+            set_tests_properties(${folder}/${name} PROPERTIES LABELS examples TIMEOUT 60)
+        endif()
+    endforeach()
+endfunction()
+
+kin_programs(examples)
+kin_programs(bench)
