@@ -1,0 +1,52 @@
+/* futex.c - sleeping on a word in shared memory, and waking who sleeps there.
+ *
+ * The futexes are shared ones (no FUTEX_PRIVATE_FLAG): the word lies in memory of several
+ * processes, and the kernel finds it by its page in the file. */
+#include "room.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND INT64_C(1000000000)
+
+_Static_assert(sizeof(_Atomic uint32_t) == 4, "a futex word is four bytes");
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "words in shared memory must be lock-free");
+
+int kin__os_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return 0; /* woken for no reason, as the kernel may */
+    }
+    struct timespec until = {.tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND};
+    const struct timespec *timeout = deadline == KIN__NEVER ? NULL : &until;
+    /* FUTEX_WAIT would take a relative time; the bitset form takes an absolute one */
+    long rv = syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, timeout, NULL,
+                      FUTEX_BITSET_MATCH_ANY);
+    return rv < 0 ? -errno : 0;
+}
+
+int kin__os_wake(_Atomic uint32_t *word, int n)
+{
+    long rv = syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0);
+    return rv < 0 ? -errno : (int)rv;
+}
+
+/* The second word that FUTEX_WAKE_OP changes is the first one again. Its sleepers are all awake by
+ * the time the kernel looks at the second number, so what that says is of no matter. */
+int kin__os_add_and_wake(_Atomic uint32_t *word)
+{
+    long rv = -1;
+    if (!KIN__FAULT(KIN__FAULT_CALL)) {
+        rv = syscall(SYS_futex, word, FUTEX_WAKE_OP, INT_MAX, (void *)INT_MAX, word,
+                     FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
+    }
+    if (rv < 0) { /* emulators do not know it; there a SIGKILL can split the two */
+        atomic_fetch_add(word, 1);
+        return kin__os_wake(word, INT_MAX);
+    }
+    return (int)rv;
+}

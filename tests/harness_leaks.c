@@ -1,0 +1,193 @@
+/* harness_leaks.c - what a test left behind.
+ *
+ * Idea. A leak is a line of text ("descriptor 5: /etc/passwd") that is there after the test and was
+ * not before it; a test's leaks are the difference of two lists of such lines. */
+#include "harness_room.h"
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GRACE 3000000000 /* ns for processes that were told to end */
+
+static void add(struct list *list, const char *format, ...) KIN_PRINTF(2, 3);
+
+static void add(struct list *list, const char *format, ...)
+{
+    if (list->count == list->room) {
+        list->room = list->room ? 2 * list->room : 64;
+        list->lines = realloc(list->lines, list->room * LINE_SIZE);
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(list->lines[list->count++], LINE_SIZE, format, args);
+    va_end(args);
+}
+
+static bool has(const struct list *list, const char *line)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->lines[i], line) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#define DOMAIN "/memfd:kin (deleted)"
+
+/* One descriptor of the domain is left out, and the file through which Check talks. */
+static void list_descriptors(struct list *list)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    bool domain = false;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char target[LINE_SIZE - 32];
+        ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1);
+        if (n < 0 || atoi(entry->d_name) == dirfd(dir)) {
+            continue;
+        }
+        target[n] = '\0';
+        if (strstr(target, "/check_")) {
+            continue;
+        }
+        if (!domain && strcmp(target, DOMAIN) == 0) {
+            domain = true;
+            continue;
+        }
+        add(list, "descriptor %d: %s", atoi(entry->d_name), target);
+    }
+    closedir(dir);
+}
+
+/* What ld.so and libc map by themselves, and the domain, are left out. */
+static bool is_ours(const char *path)
+{
+    return (path[0] == '/' && strncmp(path, "/usr/", 5) != 0 && strncmp(path, "/lib", 4) != 0 &&
+            strcmp(path, DOMAIN) != 0);
+}
+
+static void list_mappings(struct list *list)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[4096 + 128];
+    while (maps && fgets(line, sizeof line, maps)) {
+        unsigned long begin, end, inode;
+        char path[4096] = "";
+        if (sscanf(line, "%lx-%lx %*s %*s %*s %lu %4095[^\n]", &begin, &end, &inode, path) == 4 &&
+            is_ours(path)) {
+            add(list, "mapping of %.200s, %lu KiB (inode %lu)", path, (end - begin) / 1024, inode);
+        }
+    }
+    if (maps) {
+        fclose(maps);
+    }
+}
+
+static void list_names(struct list *list)
+{
+    DIR *dir = opendir("/dev/shm");
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        add(list, "name in /dev/shm: %s", entry->d_name);
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
+
+void list_all(struct list *list)
+{
+    list_descriptors(list);
+    list_mappings(list);
+    list_names(list);
+}
+
+void check_left(const struct list *before, const char *when)
+{
+    struct list after = { 0 };
+    list_all(&after);
+    for (size_t i = 0; i < after.count; i++) {
+        if (!has(before, after.lines[i])) {
+            ck_abort_msg("left behind%s: %s", when, after.lines[i]);
+        }
+    }
+    free(after.lines);
+}
+
+/* ---- processes ------------------------------------------------------------------------ */
+
+struct process_stat {
+    char name[64], state;
+    int parent, group;
+};
+
+static bool read_stat(const char *path, struct process_stat *ret)
+{
+    char text[512];
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file) {
+        fclose(file);
+    }
+    text[n] = '\0';
+    char *open = strchr(text, '('), *close = strrchr(text, ')'); /* names may hold any character */
+    if (!open || !close) {
+        return false;
+    }
+    snprintf(ret->name, sizeof ret->name, "%.*s", (int)(close - open - 1), open + 1);
+    return sscanf(close + 1, " %c %d %d", &ret->state, &ret->parent, &ret->group) == 3;
+}
+
+bool test_is_asleep(pid_t tid)
+{
+    char path[64];
+    struct process_stat stat;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)tid);
+    return read_stat(path, &stat) && stat.state == 'S';
+}
+
+/* False when it did not end in time. */
+static bool wait_end(const char *stat_path)
+{
+    struct process_stat stat;
+    int64_t deadline = kin__os_now() + GRACE;
+    while (read_stat(stat_path, &stat) && stat.state != 'Z') {
+        if (kin__os_now() > deadline) {
+            return false;
+        }
+        test_nap();
+    }
+    return true;
+}
+
+void check_children(void)
+{
+    int status;
+    pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid > 0) {
+        ck_abort_msg("left behind: child %d, which ended (status %#x) and was never waited for",
+                     (int)pid, (unsigned)status);
+    }
+    if (pid == 0) {
+        ck_abort_msg("left behind: a child that still runs");
+    }
+}
+
+/* Grandchildren stay in the group that Check gave this test. They may still be about to end. */
+void check_descendants(void)
+{
+    DIR *dir = opendir("/proc");
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char path[64];
+        struct process_stat stat;
+        pid_t pid = atoi(entry->d_name);
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+        if (pid > 0 && pid != getpid() && read_stat(path, &stat) && stat.group == getpgrp() &&
+            !wait_end(path)) {
+            ck_abort_msg("left behind: process %d (%s), still running", (int)pid, stat.name);
+        }
+    }
+    closedir(dir);
+}

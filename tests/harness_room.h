@@ -1,0 +1,33 @@
+/* harness_room.h - what the files of the harness share. */
+#ifndef KIN_HARNESS_ROOM_H
+#define KIN_HARNESS_ROOM_H
+
+#include "harness.h"
+
+#define LINE_SIZE 256
+
+/* A page shared with the process of a test; it outlives that, however it dies. */
+struct blackbox {
+    _Atomic(const char *) file; /* the last check that was passed; a literal, so at one place */
+    _Atomic int line;
+    char skipped[LINE_SIZE];
+    char loop[LINE_SIZE];   /* which turn of which loop is on */
+    char step[LINE_SIZE];   /* where the last victim was killed */
+    _Atomic unsigned steps; /* passed by the victim, or its family */
+    _Atomic bool struck;
+};
+extern struct blackbox *blackbox;
+
+/* What is open, a line of text for each. */
+struct list {
+    char (*lines)[LINE_SIZE];
+    size_t count, room;
+};
+void list_all(struct list *list);
+
+/* These fail the test when there is more than before, or a child. */
+void check_left(const struct list *before, const char *when);
+void check_children(void);
+void check_descendants(void);
+
+#endif
