@@ -1,0 +1,75 @@
+/* alloc.c - the domain's memory as its users see it: kin_alloc, kin_free, kin_usage. */
+#include "map.h"
+
+#include <string.h>
+
+void *kin_alloc(size_t size)
+{
+    if (size == 0) {
+        (void)kin__fail(KIN_EINVAL, "kin_alloc: a size of 0");
+        return NULL;
+    }
+    void *made = kin__block_new(size, KIN__RAW);
+    if (made != NULL) {
+        memset(made, 0, size);
+        kin__block_give(made);
+    }
+    return made;
+}
+
+void kin_free(void *memory)
+{
+    if (memory == NULL) {
+        return;
+    }
+    int rv = kin__block_type(memory) == KIN__RAW
+                 ? kin__block_free(memory)
+                 : kin__fail(KIN_EINVAL, "kin_free: %p is not from kin_alloc", memory);
+    if (rv < 0) {
+        kin_log(KIN_LOG_ERROR, "%s", kin_errmsg());
+    }
+}
+
+static void count_small(uint64_t index, uint64_t state, kin_usage_info *ret)
+{
+    const class_shape *shape = &kin__classes[PAGE_CLASS(state) % CLASSES];
+    const small_page *s = (const small_page *)(const void *)page_data(index);
+    for (uint32_t i = 0; i < shape->count; i++) {
+        if (BLOCK_OWNER(atomic_load(&s->blocks[i].state)) != KIN__NOBODY) {
+            ret->used += shape->size;
+            ret->blocks++;
+        }
+    }
+}
+
+static void count_page(uint64_t index, kin_usage_info *ret)
+{
+    uint64_t state = atomic_load(&page_at(index)->state);
+    if (PAGE_KIND(state) == PAGE_SMALL) {
+        count_small(index, state, ret);
+    } else if (PAGE_KIND(state) == PAGE_LARGE || PAGE_KIND(state) == PAGE_TAIL) {
+        ret->used += PAGE_SIZE;
+        ret->blocks += PAGE_KIND(state) == PAGE_LARGE;
+    }
+}
+
+int kin_usage(kin_usage_info *ret_usage)
+{
+    if (ret_usage == NULL) {
+        return kin__fail(KIN_EINVAL, "kin_usage: the place for the answer is NULL");
+    }
+    if (kin__self() == KIN__NOBODY) {
+        return KIN_ENOMEM;
+    }
+    domain *d = base();
+    unsigned alive = kin__count_alive();
+    uint64_t top = atomic_load(&d->top);
+    *ret_usage = (kin_usage_info){.reserved = d->reserved,
+                                  .processes = alive,
+                                  .committed = d->data + (top << PAGE_SHIFT) - d->directory -
+                                               (d->pages_max - top) * sizeof(page)};
+    for (uint64_t i = 0; i < top; i++) {
+        count_page(i, ret_usage);
+    }
+    return 0;
+}

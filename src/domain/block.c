@@ -1,0 +1,350 @@
+/* block.c - memory whose owner is known.
+ *
+ * Idea. Each block has a header apart from it: who owns it (a process, the family, or nobody), and
+ * a generation that grows when it is freed. A block is claimed by one CAS on that header, which
+ * writes the claimer's identity: so there is no moment at which a block is neither free nor
+ * somebody's, and what a dead process held is found by looking at the headers.
+ *
+ *      free --CAS--> mine --give--> the family's --take--> mine (another's)
+ *        ^            |                  |
+ *        +----free----+-------free-------+      every free: generation + 1
+ *
+ * Rules.
+ *   R1  owner and generation change together, by CAS, from a state that was seen.
+ *   R2  Before a process may own a block of a page, its bit in the page's `holders` is set: the
+ *       sweep looks at no other pages.
+ *   R3  The bits in `free` are hints. Set after a block is free, cleared before it is claimed.
+ *   R4  A ref is good while the generation in the header is the ref's.
+ *
+ * Death. Killed before the CAS: the block is free, only its hint is lost, until the sweep writes it
+ * anew. After it: the sweep frees the block. After `give`: the block is the family's, and stays:
+ * whoever gives must have put it where others can find it (see queue/ring.c for how).
+ *
+ * Not here. Which page to allocate from (page.c); what users see (alloc.c).
+ */
+#include "map.h"
+
+#define REF_OFFSET_BITS 34 /* in units of 16 bytes: 256 GiB */
+
+static small_page *small_at(uint64_t index)
+{
+    return (small_page *)(void *)page_data(index);
+}
+
+void kin__block_hint(small_page *s, unsigned i)
+{
+    atomic_fetch_or(&s->free[i / 64], (uint64_t)1 << i % 64);
+}
+
+/* ---- from an address to its header -------------------------------------------------------------- */
+
+typedef struct place {
+    block *header;
+    uint64_t page;
+    unsigned index; /* in a small page */
+    bool small;
+} place;
+
+static bool locate(const void *p, place *ret)
+{
+    domain *d = base();
+    uintptr_t at = (uintptr_t)p;
+    if (d == NULL || at < (uintptr_t)d + d->data) {
+        return false;
+    }
+    uintptr_t offset = at - (uintptr_t)d - d->data;
+    ret->page = offset >> PAGE_SHIFT;
+    if (ret->page >= atomic_load_explicit(&d->top, memory_order_relaxed)) {
+        return false;
+    }
+    page *entry = page_at(ret->page);
+    uint64_t state = atomic_load(&entry->state);
+    uint32_t within = (uint32_t)(offset % PAGE_SIZE);
+    ret->small = PAGE_KIND(state) == PAGE_SMALL;
+    if (!ret->small) {
+        ret->header = &entry->large;
+        return PAGE_KIND(state) == PAGE_LARGE && within == 0;
+    }
+    if (PAGE_CLASS(state) >= CLASSES) {
+        return false;
+    }
+    const class_shape *shape = &kin__classes[PAGE_CLASS(state)];
+    ret->index = (within - shape->data) / shape->size;
+    if (within < shape->data || (within - shape->data) % shape->size != 0 ||
+        ret->index >= shape->count) {
+        return false;
+    }
+    ret->header = &small_at(ret->page)->blocks[ret->index];
+    return true;
+}
+
+static void will_hold(uint64_t index, kin__id self)
+{
+    page *p = page_at(index); /* R2 */
+    if (!(atomic_load_explicit(&p->holders, memory_order_relaxed) & HOLDER_BIT(self))) {
+        atomic_fetch_or(&p->holders, HOLDER_BIT(self));
+    }
+}
+
+/* ---- new -------------------------------------------------------------------------------------------- */
+
+/* Claims a block that the hints name, or returns NULL when they name none. */
+static void *claim_block(uint64_t index, const class_shape *shape, kin__id self, uint64_t tag)
+{
+    small_page *s = small_at(index);
+    for (unsigned w = 0; w * 64 < shape->count; w++) {
+        uint64_t bits = atomic_load_explicit(&s->free[w], memory_order_relaxed);
+        while (bits != 0) {
+            unsigned i = w * 64 + (unsigned)__builtin_ctzll(bits);
+            bits = atomic_fetch_and(&s->free[w], ~((uint64_t)1 << i % 64));
+            bool mine = bits & (uint64_t)1 << i % 64;
+            bits &= ~((uint64_t)1 << i % 64);
+            KIN__STEP("block.unhinted");
+            uint64_t state = atomic_load(&s->blocks[i].state);
+            if (mine && i < shape->count && BLOCK_OWNER(state) == KIN__NOBODY &&
+                atomic_compare_exchange_strong(&s->blocks[i].state, &state, state | self)) {
+                atomic_store_explicit(&s->blocks[i].shape, tag, memory_order_relaxed);
+                KIN__STEP("block.claimed");
+                return page_data(index) + shape->data + (size_t)i * shape->size;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void *new_small(kin__id self, unsigned heap, unsigned class, uint64_t tag)
+{
+    _Atomic uint32_t *current = &kin__domain_private()->current[heap][class];
+    for (;;) {
+        uint32_t now = atomic_load(current);
+        if (now != 0) {
+            void *made = claim_block(now - 1, &kin__classes[class], self, tag);
+            if (made != NULL) {
+                return made;
+            }
+        }
+        uint64_t index;
+        if (kin__page_take_small(self, heap, class, &index) < 0) {
+            return NULL;
+        }
+        uint32_t old = atomic_exchange(current, (uint32_t)index + 1);
+        if (old != 0) {
+            kin__page_abandon(old - 1); /* also when it is another thread's newer one */
+        }
+    }
+}
+
+static void *new_large(kin__id self, uint64_t tag)
+{
+    uint64_t size = tag >> 8;
+    uint64_t pages = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    if (size > UINT64_MAX >> 9 || pages > base()->pages_max) {
+        (void)kin__fail(KIN_ENOMEM, "%llu bytes are more than the family's memory can ever hold",
+                        (unsigned long long)size);
+        return NULL;
+    }
+    uint64_t first;
+    if (kin__page_claim_run(self, pages, &first) < 0) {
+        return NULL;
+    }
+    page *p = page_at(first);
+    uint32_t generation = BLOCK_GENERATION(atomic_load(&p->large.state));
+    atomic_store(&p->large.shape, tag);
+    atomic_store(&p->large.state, BLOCK_STATE(generation + 1, self));
+    atomic_fetch_or(&p->holders, HOLDER_BIT(self));
+    atomic_store(&p->state, PAGE_STATE(PAGE_LARGE, 0, 0, self));
+    KIN__STEP("block.large");
+    for (uint64_t i = first + 1; i < first + pages; i++) {
+        atomic_store(&page_at(i)->state, PAGE_STATE(PAGE_TAIL, 0, 0, (uint32_t)first));
+        KIN__STEP("block.tail");
+    }
+    return page_data(first);
+}
+
+void *kin__block_new(size_t size, kin__type type)
+{
+    if (KIN__FAULT(KIN__FAULT_MEMORY)) {
+        (void)kin__fail(KIN_ENOMEM, "no memory for a block of %zu bytes: a test wants it so", size);
+        return NULL;
+    }
+    kin__id self = kin__self();
+    if (self == KIN__NOBODY) {
+        return NULL;
+    }
+    uint64_t tag = (uint64_t)size << 8 | (uint64_t)type;
+    unsigned class = kin__page_class_of(size);
+    if (class < CLASSES) {
+        return new_small(self, type >= KIN__STABLE ? (unsigned)type : 0, class, tag);
+    }
+    return new_large(self, tag);
+}
+
+/* ---- owners change ------------------------------------------------------------------------------ */
+
+void kin__block_give(void *p)
+{
+    place at;
+    if (locate(p, &at)) {
+        uint64_t state = atomic_load(&at.header->state);
+        atomic_compare_exchange_strong(&at.header->state, &state,
+                                       BLOCK_STATE(BLOCK_GENERATION(state), KIN__FAMILY));
+        KIN__STEP("block.given");
+    }
+}
+
+static char *address_of(kin__ref ref)
+{
+    return (char *)base() + (ref & (((kin__ref)1 << REF_OFFSET_BITS) - 1)) * 16;
+}
+
+/* The header of a ref, if it is that block still and the family's. */
+static bool find_shared(kin__ref ref, place *ret, uint64_t *ret_state)
+{
+    *ret_state = BLOCK_STATE(ref >> REF_OFFSET_BITS, KIN__FAMILY);
+    return ref != 0 && locate(address_of(ref), ret) && atomic_load(&ret->header->state) == *ret_state;
+}
+
+bool kin__block_is_shared(kin__ref ref)
+{
+    place at;
+    uint64_t state;
+    return find_shared(ref, &at, &state);
+}
+
+bool kin__block_share(kin__ref ref)
+{
+    place at;
+    uint64_t shared;
+    if (find_shared(ref, &at, &shared)) {
+        return true;
+    }
+    uint64_t state = ref != 0 && locate(address_of(ref), &at) ? atomic_load(&at.header->state) : 0;
+    return state != 0 && BLOCK_GENERATION(state) == BLOCK_GENERATION(shared) &&
+           BLOCK_OWNER(state) != KIN__NOBODY &&
+           (atomic_compare_exchange_strong(&at.header->state, &state, shared) || state == shared);
+}
+
+bool kin__block_take(kin__ref ref)
+{
+    place at;
+    uint64_t state;
+    kin__id self = kin__self();
+    if (self == KIN__NOBODY || !find_shared(ref, &at, &state)) {
+        return false;
+    }
+    will_hold(at.page, self);
+    return atomic_compare_exchange_strong(&at.header->state, &state,
+                                          BLOCK_STATE(BLOCK_GENERATION(state), self));
+}
+
+/* ---- free ----------------------------------------------------------------------------------------- */
+
+/* From `state`, which was seen, to free. False when somebody was faster. */
+static bool free_at(const place *at, uint64_t state, kin__id self)
+{
+    will_hold(at->page, self);
+    uint32_t next = BLOCK_GENERATION(state) + 1;
+    uint64_t freed = BLOCK_STATE(next, at->small ? KIN__NOBODY : self);
+    if (!atomic_compare_exchange_strong(&at->header->state, &state, freed)) {
+        return false;
+    }
+    KIN__STEP("block.freed");
+    if (at->small) {
+        kin__block_hint(small_at(at->page), at->index);
+        KIN__STEP("block.hinted");
+        kin__page_has_space(page_at(at->page));
+    } else {
+        kin__page_free_run(at->page);
+    }
+    return true;
+}
+
+int kin__block_free(void *p)
+{
+    place at;
+    kin__id self = kin__self();
+    if (self == KIN__NOBODY || !locate(p, &at)) {
+        return kin__fail(KIN_EINVAL, "free: %p is no block of the family's memory", p);
+    }
+    uint64_t state = atomic_load(&at.header->state);
+    if (BLOCK_OWNER(state) == KIN__NOBODY || !free_at(&at, state, self)) {
+        return kin__fail(KIN_EFREED, "free: the block at %p was freed before", p);
+    }
+    return 0;
+}
+
+bool kin__block_discard(kin__ref ref)
+{
+    place at;
+    uint64_t state;
+    kin__id self = kin__self();
+    return self != KIN__NOBODY && find_shared(ref, &at, &state) && free_at(&at, state, self);
+}
+
+/* ---- refs, and questions -------------------------------------------------------------------------- */
+
+kin__ref kin__block_ref(const void *p)
+{
+    place at;
+    if (!locate(p, &at)) {
+        return 0;
+    }
+    uint64_t offset = (uint64_t)((const char *)p - (char *)base()) / 16;
+    return offset | (kin__ref)BLOCK_GENERATION(atomic_load(&at.header->state)) << REF_OFFSET_BITS;
+}
+
+static int fail_ref(int code, int *ret_code, const char *why, const void *p)
+{
+    if (ret_code != NULL) {
+        *ret_code = code;
+    }
+    return kin__fail(code, "the shared block at %p %s", p, why);
+}
+
+void *kin__block_at(kin__ref ref, kin__type type, int *ret_code)
+{
+    place at;
+    char *p = address_of(ref);
+    if (ref == 0 || !locate(p, &at)) {
+        (void)fail_ref(KIN_ECORRUPT, ret_code, "is no block", p);
+        return NULL;
+    }
+    uint64_t state = atomic_load(&at.header->state);
+    if (BLOCK_GENERATION(state) != ref >> REF_OFFSET_BITS || BLOCK_OWNER(state) == KIN__NOBODY) {
+        (void)fail_ref(KIN_EFREED, ret_code, "was freed", p);
+        return NULL;
+    }
+    if (type != 0 && (atomic_load(&at.header->shape) & 0xff) != (uint64_t)type) {
+        (void)fail_ref(KIN_ECORRUPT, ret_code, "is of another kind", p);
+        return NULL;
+    }
+    return p;
+}
+
+int kin__block_check(const void *p, kin__type type, const char *what)
+{
+    place at;
+    if (p == NULL) {
+        return kin__fail(KIN_EINVAL, "%s is NULL", what);
+    }
+    if (!locate(p, &at) || (atomic_load_explicit(&at.header->shape, memory_order_relaxed) & 0xff) !=
+                               (uint64_t)type) {
+        return kin__fail(KIN_EINVAL, "%s: %p is no such thing", what, p);
+    }
+    if (BLOCK_OWNER(atomic_load(&at.header->state)) == KIN__NOBODY) {
+        return kin__fail(KIN_EFREED, "%s was freed", what);
+    }
+    return 0;
+}
+
+size_t kin__block_size(const void *p)
+{
+    place at;
+    return locate(p, &at) ? (size_t)(atomic_load(&at.header->shape) >> 8) : 0;
+}
+
+kin__type kin__block_type(const void *p)
+{
+    place at;
+    return locate(p, &at) ? (kin__type)(atomic_load(&at.header->shape) & 0xff) : (kin__type)0;
+}

@@ -1,0 +1,103 @@
+/* domain/room.h - the memory that a family of processes shares, and who of the family is alive.
+ *
+ * For the rooms above, the domain is three things:
+ *   - identities (table.c): kin__self() says who I am, kin__alive() whether another still is;
+ *   - blocks (block.c): memory whose owner is known, so that nothing is lost when he dies;
+ *   - refs: a block's address with its generation, so that a stale one is noticed.
+ */
+#ifndef KIN_DOMAIN_ROOM_H
+#define KIN_DOMAIN_ROOM_H
+
+#include "../base/room.h"
+#include <kin/domain.h>
+
+/* ---- who is who (table.c) ------------------------------------------------------------- */
+
+/* Names one process of the family, for good: its slot in the table and the slot's generation.
+ * 27 bits; 0 is nobody. Written into whatever a process claims. */
+typedef uint32_t kin__id;
+#define KIN__ID_BITS 27
+#define KIN__NOBODY ((kin__id)0)
+#define KIN__FAMILY ((kin__id)0xffffffffu) /* a block's owner only: belongs to all until freed */
+
+/* This process. The first call of a process makes or joins the domain; after a bare fork() the
+ * child joins as itself. KIN__NOBODY with a sentence when that fails. */
+kin__id kin__self(void);
+
+/* KIN_ENOMEM or whatever kept this process from joining; 0 when it is a member. */
+int kin__join(void);
+
+/* False once that process has ended (a zombie has): what it had claimed is then given back. The
+ * usual answer costs some ten nanoseconds, so waiters may ask in a loop. */
+bool kin__alive(kin__id id);
+
+/* The pid behind an identity, or 0 when it has left. */
+pid_t kin__pid_of(kin__id id);
+
+/* How many of the family are alive; sweeps the others. */
+unsigned kin__count_alive(void);
+
+/* Called by whoever knows that `pid` has ended (its reaper): sweeps it now. */
+void kin__ended(pid_t pid);
+
+/* ---- blocks (block.c) ----------------------------------------------------------------- */
+
+/* What a block holds. A block of a stable type never changes its type, so that a ref to a freed
+ * one is noticed for good. */
+typedef enum kin__type {
+    KIN__RAW = 1,  /* bytes of the user: kin_alloc */
+    KIN__MESSAGE,  /* a flat object, or a message's bytes */
+    KIN__RING,     /* a ring of a queue (queue/ring.c) */
+    KIN__STABLE,   /* --- stable types from here */
+    KIN__LOCK = KIN__STABLE,
+    KIN__EVENT,
+    KIN__QUEUE,
+    KIN__POOL,
+    KIN__TASK,
+    KIN__TYPE_COUNT,
+} kin__type;
+
+/* A block's place and generation in one word: never 0 for a block. */
+typedef uint64_t kin__ref;
+
+/* A block of at least `size` bytes (not zeroed, aligned to 16, from 64 bytes up to 64), owned by
+ * this process: when it dies before it gives the block away, the block is freed. NULL with a
+ * sentence: KIN_ENOMEM. */
+void *kin__block_new(size_t size, kin__type type);
+
+/* Hands a block of this process to the family: from now on it lives until it is freed. */
+void kin__block_give(void *block);
+
+/* The other way: this process answers for a block of the family from now on. False when the block
+ * is gone or is somebody else's. */
+bool kin__block_take(kin__ref ref);
+
+/* Frees a block, whoever owns it. 0, KIN_EFREED, KIN_EINVAL for what is no block. */
+int kin__block_free(void *block);
+
+/* Frees the block if it is still the one that the ref names, and the family's. */
+bool kin__block_discard(kin__ref ref);
+
+/* Whether it is. */
+bool kin__block_is_shared(kin__ref ref);
+
+/* Makes a block the family's, whoever had it; false when it is gone. */
+bool kin__block_share(kin__ref ref);
+
+kin__ref kin__block_ref(const void *block);
+
+/* The block of a ref: NULL with a sentence when it was freed (KIN_EFREED), is no block or not of
+ * that type (KIN_ECORRUPT). type 0: any. *ret_code (may be NULL) says which. */
+void *kin__block_at(kin__ref ref, kin__type type, int *ret_code);
+
+/* Checks a pointer that a user handed us: 0, or KIN_EINVAL (NULL, or no block of that type), or
+ * KIN_EFREED. `what` is the word for it in the sentence, as "put: the queue". */
+int kin__block_check(const void *p, kin__type type, const char *what);
+
+size_t kin__block_size(const void *block);   /* the bytes asked for */
+kin__type kin__block_type(const void *block); /* 0 when it is no block's beginning */
+
+/* Whether [p, p + size) lies in the committed part of the domain. */
+bool kin__in_domain(const void *p, size_t size);
+
+#endif

@@ -1,0 +1,239 @@
+/* table.c - the process table: who belongs to the family, and who of them is alive.
+ *
+ * Idea. Each process has a slot. A slot's index and generation together are the process's identity
+ * (kin__id), which it writes into everything it claims. Whether it lives is asked in two steps:
+ * its `life`, a robust mutex that it locks when it joins and never unlocks, is a hint that costs
+ * some nanoseconds; the proof, for which the kernel is asked, costs some microseconds.
+ *
+ *      FREE --claim--> JOINING --life locked--> LIVE --dead: swept--> FREE, generation + 1
+ *
+ * Rules.
+ *   R1  A slot is claimed by one CAS that writes pid and generation.
+ *   R2  life held: its process lives, or somebody sweeps; either way there is nothing to do.
+ *   R3  life to be had: whoever gets it asks for proof. A live process whose thread that had locked
+ *       life has ended is asked for proof each time from then on; that is slow and right.
+ *   R4  With proof, and life in hand, he sweeps; only then the slot is free for another.
+ *   R5  This process's own identity lies on a page that the kernel wipes in a forked child, so that
+ *       nobody can act under his parent's name.
+ *
+ * Death. The kernel hands life on when its holder dies: also when that was a sweeper in the middle,
+ * and every step of a sweep may be done twice. A process that dies while JOINING has claimed
+ * nothing yet; its slot is found again when slots run out.
+ *
+ * Not here. What a sweep gives back (sweep.c).
+ */
+#include "map.h"
+
+#include <errno.h>
+
+static slot *slot_at(uint32_t index)
+{
+    return &base()->slots[index];
+}
+
+/* ---- joining ------------------------------------------------------------------------------------ */
+
+static void make_life(slot *s)
+{
+    if (atomic_load(&s->life_is_made)) {
+        return;
+    }
+    pthread_mutexattr_t how;
+    pthread_mutexattr_init(&how);
+    pthread_mutexattr_setpshared(&how, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&how, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&s->life, &how);
+    pthread_mutexattr_destroy(&how);
+    atomic_store(&s->life_is_made, 1);
+}
+
+/* Locks a life that nobody has reason to hold for long; whatever its last holder was, it is ours. */
+static void lock_life(slot *s)
+{
+    if (pthread_mutex_lock(&s->life) == EOWNERDEAD) {
+        pthread_mutex_consistent(&s->life);
+    }
+}
+
+static void note_top_slot(uint32_t index)
+{
+    uint32_t top = atomic_load(&base()->top_slot);
+    while (index > top && !atomic_compare_exchange_weak(&base()->top_slot, &top, index)) {
+    }
+}
+
+static uint32_t claim_slot(pid_t pid, uint32_t *ret_generation)
+{
+    for (uint32_t i = 1; i < SLOTS; i++) {
+        uint64_t state = atomic_load_explicit(&slot_at(i)->state, memory_order_relaxed);
+        uint32_t generation = SLOT_GENERATION(state);
+        if (SLOT_PHASE(state) == SLOT_FREE &&
+            atomic_compare_exchange_strong(&slot_at(i)->state, &state,
+                                           SLOT_STATE(pid, generation, SLOT_JOINING))) {
+            note_top_slot(i);
+            *ret_generation = generation;
+            return i;
+        }
+    }
+    return 0;
+}
+
+static void free_slot(slot *s, uint32_t generation)
+{
+    atomic_store(&s->state, SLOT_STATE(0, generation + 1, SLOT_FREE));
+}
+
+/* When all slots are taken: gives back those of the dead. */
+static void recover_slots(void)
+{
+    uint64_t unused;
+    for (uint32_t i = 1; i < SLOTS; i++) {
+        uint64_t state = atomic_load(&slot_at(i)->state);
+        if (SLOT_PHASE(state) == SLOT_LIVE) {
+            (void)kin__alive(ID_OF(i, SLOT_GENERATION(state)));
+        } else if (SLOT_PHASE(state) == SLOT_JOINING &&
+                   kin__os_start_time(SLOT_PID(state), &unused) == -ESRCH) {
+            atomic_compare_exchange_strong(
+                &slot_at(i)->state, &state,
+                SLOT_STATE(0, SLOT_GENERATION(state) + 1, SLOT_FREE));
+        }
+    }
+}
+
+static int join_family(private_page *mine)
+{
+    pid_t pid = kin__os_getpid();
+    uint64_t start;
+    int rv = kin__os_start_time(pid, &start);
+    if (rv < 0) {
+        return kin__fail_os(rv, "cannot read when this process started");
+    }
+    uint32_t generation;
+    uint32_t index = claim_slot(pid, &generation);
+    if (index == 0) {
+        recover_slots();
+        index = claim_slot(pid, &generation);
+    }
+    if (index == 0) {
+        return kin__fail(KIN_EAGAIN, "the family has %u processes already, and no room for more",
+                         SLOTS - 1);
+    }
+    KIN__STEP("table.claimed");
+    slot *s = slot_at(index);
+    make_life(s);
+    lock_life(s);
+    atomic_store(&s->start, start);
+    KIN__STEP("table.life");
+    atomic_store(&s->state, SLOT_STATE(pid, generation, SLOT_LIVE));
+    KIN__STEP("table.live");
+    atomic_store(&mine->self, ID_OF(index, generation));
+    return 0;
+}
+
+int kin__join(void)
+{
+    private_page *mine = kin__domain_private();
+    if (mine == NULL) {
+        return kin__fail(KIN_ENOMEM, "no memory for this process's own page");
+    }
+    uint32_t nobody = 0;
+    while (!atomic_compare_exchange_weak(&mine->joining, &nobody, 1)) {
+        nobody = 0;
+        kin__os_yield();
+    }
+    int rv = 0;
+    if (atomic_load(&mine->self) == KIN__NOBODY) {
+        rv = base() == NULL ? kin__domain_make() : 0;
+        rv = rv < 0 ? rv : join_family(mine);
+    }
+    atomic_store(&mine->joining, 0);
+    return rv;
+}
+
+static kin__id self_if_joined(void)
+{
+    private_page *mine = kin__domain_private();
+    return mine == NULL ? KIN__NOBODY : atomic_load_explicit(&mine->self, memory_order_relaxed);
+}
+
+kin__id kin__self(void)
+{
+    kin__id self = self_if_joined();
+    if (self == KIN__NOBODY && kin__join() == 0) {
+        self = self_if_joined();
+    }
+    return self;
+}
+
+/* ---- who is alive -------------------------------------------------------------------------------- */
+
+/* With life in hand (R3, R4). False, and the slot free, when its process has ended. */
+static bool prove(slot *s, uint64_t state, kin__id id)
+{
+    if (!kin__os_has_ended(SLOT_PID(state), atomic_load(&s->start))) {
+        return true;
+    }
+    KIN__STEP("table.elected");
+    kin__sweep(id);
+    KIN__STEP("table.swept");
+    free_slot(s, SLOT_GENERATION(state));
+    return false;
+}
+
+bool kin__alive(kin__id id)
+{
+    if (ID_SLOT(id) == 0 || base() == NULL) {
+        return false;
+    }
+    if (id == self_if_joined()) { /* no joining here: joining itself asks */
+        return true;
+    }
+    slot *s = slot_at(ID_SLOT(id));
+    uint64_t state = atomic_load(&s->state);
+    if (SLOT_GENERATION(state) != ID_GENERATION(id) || SLOT_PHASE(state) != SLOT_LIVE) {
+        return false;
+    }
+    int rv = pthread_mutex_trylock(&s->life);
+    if (rv != 0 && rv != EOWNERDEAD) {
+        return true; /* R2 */
+    }
+    bool alive = atomic_load(&s->state) == state && prove(s, state, id);
+    if (rv == EOWNERDEAD) {
+        pthread_mutex_consistent(&s->life);
+    }
+    pthread_mutex_unlock(&s->life);
+    return alive;
+}
+
+pid_t kin__pid_of(kin__id id)
+{
+    if (ID_SLOT(id) == 0 || base() == NULL) {
+        return 0;
+    }
+    uint64_t state = atomic_load(&slot_at(ID_SLOT(id))->state);
+    return SLOT_GENERATION(state) == ID_GENERATION(id) ? SLOT_PID(state) : 0;
+}
+
+unsigned kin__count_alive(void)
+{
+    unsigned count = 0;
+    for (uint32_t i = 1; i <= atomic_load(&base()->top_slot) && i < SLOTS; i++) {
+        uint64_t state = atomic_load(&slot_at(i)->state);
+        count += SLOT_PHASE(state) == SLOT_LIVE && kin__alive(ID_OF(i, SLOT_GENERATION(state)));
+    }
+    return count;
+}
+
+void kin__ended(pid_t pid)
+{
+    if (base() == NULL) {
+        return;
+    }
+    uint32_t top = atomic_load(&base()->top_slot);
+    for (uint32_t i = 1; i <= top && i < SLOTS; i++) {
+        uint64_t state = atomic_load(&slot_at(i)->state);
+        if (SLOT_PHASE(state) == SLOT_LIVE && SLOT_PID(state) == pid) {
+            (void)kin__alive(ID_OF(i, SLOT_GENERATION(state)));
+        }
+    }
+}
