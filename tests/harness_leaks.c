@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GRACE 3000000000 /* ns for processes that were told to end */
+int64_t grace = 3000000000;
 
 static void add(struct list *list, const char *format, ...) KIN_PRINTF(2, 3);
 
@@ -152,7 +152,7 @@ bool test_is_asleep(pid_t tid)
 static bool wait_end(const char *stat_path)
 {
     struct process_stat stat;
-    int64_t deadline = kin__os_now() + GRACE;
+    int64_t deadline = kin__os_now() + grace;
     while (read_stat(stat_path, &stat) && stat.state != 'Z') {
         if (kin__os_now() > deadline) {
             return false;

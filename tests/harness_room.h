@@ -29,5 +29,6 @@ void list_all(struct list *list);
 void check_left(const struct list *before, const char *when);
 void check_children(void);
 void check_descendants(void);
+extern int64_t grace; /* ns for descendants that were told to end */
 
 #endif

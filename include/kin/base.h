@@ -64,13 +64,23 @@ enum {
     KIN_OWNER_DIED = 1,
 };
 
+/* kin_auto(kin_queue) queue = NULL; is freed at the end of its scope. KIN_AUTO(kin_queue) stands in
+ * the header of each type that can be so. */
+#define kin_auto(type) __attribute__((cleanup(type##_freep))) type *
+#define KIN_AUTO(type)                                                                             \
+    static inline void type##_freep(type **thing)                                                  \
+    {                                                                                              \
+        type##_free(*thing);                                                                       \
+    }
+
 /* Wait without end. */
 #define KIN_FOREVER 1e300
 
-/* The text of a code, in a few words. Never NULL. */
+/* The text of a code, in a few words. Never NULL, whatever the number. */
 KIN_API const char *kin_strerror(int code);
 
-/* The name of a code ("KIN_ECLOSED"), or "KIN_EUSER-3" style for a task's own. Never NULL. */
+/* The name of a code ("KIN_ECLOSED"; "KIN_EUSER-3" for a task's own), or the number in digits if
+ * it has none. Never NULL. */
 KIN_API const char *kin_errname(int code);
 
 /* This thread's last failure as a sentence. Valid until this thread's next failing call; ""
@@ -80,7 +90,7 @@ KIN_API const char *kin_errmsg(void);
 /* Seconds on a clock that never jumps; only differences mean something. */
 KIN_API double kin_now(void);
 
-/* Sleeps. KIN_EINVAL for a NaN. */
+/* Sleeps, also through signals; 0 and less returns at once. KIN_EINVAL for a NaN. */
 KIN_API int kin_sleep(double seconds);
 
 /* How many processors this process may use: its affinity, and its cgroup's quota rounded up. */
@@ -104,10 +114,12 @@ typedef void (*kin_log_handler)(int level, const char *text, void *ctx);
 /* Lets through what is at `level` or above; returns the level it was before. */
 KIN_API int kin_log_set_level(int level);
 
-/* Sends what passes to `handler`, from whichever thread logs; NULL: to stderr again. */
+/* Sends what passes to `handler`, from whichever thread logs; NULL: to stderr again. A thread that
+ * logs just now may still finish with the handler before. What a handler logs goes to stderr. */
 KIN_API void kin_log_set_handler(kin_log_handler handler, void *ctx);
 
-/* Writes a line of your own. The newline is added. */
+/* Writes a line of your own: to stderr as "[WARNING/4711] text" with this process's pid. The newline
+ * is added. */
 KIN_API void kin_log(int level, const char *format, ...) KIN_PRINTF(2, 3);
 
 #ifdef __cplusplus

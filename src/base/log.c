@@ -45,7 +45,7 @@ static struct sink *make_sink(kin_log_handler handler, void *ctx)
 {
     struct sink *sink = kin__os_malloc(sizeof *sink);
     if (sink != NULL) {
-        *sink = (struct sink){.handler = handler, .ctx = ctx, .older = sinks};
+        *sink = (struct sink){ .handler = handler, .ctx = ctx, .older = sinks };
         while (!atomic_compare_exchange_weak(&sinks, &sink->older, sink)) {
         }
     }

@@ -73,3 +73,28 @@ int kin_usage(kin_usage_info *ret_usage)
     }
     return 0;
 }
+
+static void visit_small(uint64_t index, uint64_t state, void (*visit)(void *, void *), void *ctx)
+{
+    const class_shape *shape = &kin__classes[PAGE_CLASS(state) % CLASSES];
+    const small_page *s = (const small_page *)(const void *)page_data(index);
+    for (uint32_t i = 0; i < shape->count; i++) {
+        if (BLOCK_OWNER(atomic_load(&s->blocks[i].state)) != KIN__NOBODY) {
+            visit(page_data(index) + shape->data + (size_t)i * shape->size, ctx);
+        }
+    }
+}
+
+void kin__block_each(kin__type type, void (*visit)(void *block, void *ctx), void *ctx)
+{
+    uint64_t top = base() != NULL ? atomic_load(&base()->top) : 0;
+    for (uint64_t i = 0; i < top; i++) {
+        uint64_t state = atomic_load(&page_at(i)->state);
+        if (PAGE_KIND(state) == PAGE_SMALL && PAGE_HEAP(state) == (unsigned)type) {
+            visit_small(i, state, visit, ctx);
+        } else if (PAGE_KIND(state) == PAGE_LARGE &&
+                   (atomic_load(&page_at(i)->large.shape) & 0xff) == (uint64_t)type) {
+            visit(page_data(i), ctx);
+        }
+    }
+}

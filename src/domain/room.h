@@ -94,6 +94,9 @@ void *kin__block_at(kin__ref ref, kin__type type, int *ret_code);
  * KIN_EFREED. `what` is the word for it in the sentence, as "put: the queue". */
 int kin__block_check(const void *p, kin__type type, const char *what);
 
+/* Visits every block of a stable type that is somebody's; the visitor may free it. */
+void kin__block_each(kin__type type, void (*visit)(void *block, void *ctx), void *ctx);
+
 size_t kin__block_size(const void *block);   /* the bytes asked for */
 kin__type kin__block_type(const void *block); /* 0 when it is no block's beginning */
 

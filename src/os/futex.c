@@ -21,7 +21,7 @@ int kin__os_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
     if (KIN__FAULT(KIN__FAULT_CALL)) {
         return 0; /* woken for no reason, as the kernel may */
     }
-    struct timespec until = {.tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND};
+    struct timespec until = { .tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND };
     const struct timespec *timeout = deadline == KIN__NEVER ? NULL : &until;
     /* FUTEX_WAIT would take a relative time; the bitset form takes an absolute one */
     long rv = syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, timeout, NULL,

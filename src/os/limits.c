@@ -228,7 +228,7 @@ bool kin__os_has_memory(uint64_t size)
     if (size > UINT64_MAX - margin || !machine_has(size)) {
         return false;
     }
-    struct need need = {.size = size + margin, .fits = true};
+    struct need need = { .size = size + margin, .fits = true };
     walk_cgroups("memory", look_at_memory, &need);
     return need.fits;
 }

@@ -1,4 +1,4 @@
-/* process.c - starting, naming, watching and ending processes; signals and descriptors.
+/* process.c - starting, naming, watching and ending processes, and their signals.
  *
  * Idea.  A pid names a process only until it is used again. A pid with its start time names one for
  * good, and both are in /proc/<pid>/stat:
@@ -19,13 +19,13 @@
  * Death.  Nothing here is shared. A forked child runs the hooks before any signal handler of its
  * parent's can run in it.
  *
- * Not here.  What a process is to the family: domain/table.c. Start methods: process/.
+ * Not here.  What a process is to the family: domain/table.c. Start methods: process/. What is
+ * waited for through descriptors: descriptor.c.
  */
 #include "room.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,7 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,6 +50,11 @@ static _Atomic(fork_hook) hooks[MAX_HOOKS];
 pid_t kin__os_getpid(void)
 {
     return getpid();
+}
+
+pid_t kin__os_getppid(void)
+{
+    return getppid();
 }
 
 /* ---- fork and its end ----------------------------------------------------------------- */
@@ -209,7 +213,7 @@ static bool has_ended_unseen(pid_t pid)
     if (fd < 0) {
         return fd == -ESRCH || (kill(pid, 0) < 0 && errno == ESRCH);
     }
-    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    struct pollfd ended = { .fd = fd, .events = POLLIN };
     bool rv = poll(&ended, 1, 0) == 1;
     close(fd);
     return rv;
@@ -224,70 +228,30 @@ bool kin__os_has_ended(pid_t pid, uint64_t ticks)
     return look.start != ticks || is_over(&look);
 }
 
+/* ThreadSanitizer has a thread of its own, which holds no locks of the program. */
+#if defined(__SANITIZE_THREAD__)
+#define FOREIGN_THREADS 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FOREIGN_THREADS 1
+#endif
+#endif
+#ifndef FOREIGN_THREADS
+#define FOREIGN_THREADS 0
+#endif
+
 int kin__os_thread_count(void)
 {
     struct look look;
-    return look_at(getpid(), &look) < 0 ? 1 : (int)look.threads;
+    return look_at(getpid(), &look) < 0 ? 1 : (int)look.threads - FOREIGN_THREADS;
 }
 
 /* ---- waiting -------------------------------------------------------------------------- */
 
-/* What is left until the deadline; NULL without one. */
-static const struct timespec *time_left(int64_t deadline, struct timespec *room)
-{
-    if (deadline == KIN__NEVER) {
-        return NULL;
-    }
-    int64_t left = deadline - kin__os_now();
-    left = left > 0 ? left : 0;
-    *room = (struct timespec){.tv_sec = left / SECOND, .tv_nsec = left % SECOND};
-    return room;
-}
-
-static int poll_until(struct pollfd *polled, int n, int64_t deadline)
-{
-    struct timespec room;
-    for (;;) {
-        int rv = ppoll(polled, (nfds_t)n, time_left(deadline, &room), NULL);
-        if (rv != 0) {
-            return rv < 0 ? -errno : rv;
-        }
-        if (kin__os_now() >= deadline) { /* a timer may be early by a hair */
-            return -ETIMEDOUT;
-        }
-    }
-}
-
-int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline)
-{
-    struct pollfd few[16];
-    struct pollfd *polled = few;
-    if (KIN__FAULT(KIN__FAULT_CALL)) {
-        return -EINTR; /* what every caller must expect */
-    }
-    if (n > 16 && (polled = kin__os_malloc((size_t)n * sizeof *polled)) == NULL) {
-        return -ENOMEM;
-    }
-    for (int i = 0; i < n; i++) {
-        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    }
-    int rv = poll_until(polled, n, deadline);
-    for (int i = 0; i < n && rv > 0; i++) {
-        rv = polled[i].revents & POLLNVAL ? -EBADF : rv;
-    }
-    for (int i = 0; i < n && rv > 0; i++) {
-        ret_ready[i] = polled[i].revents != 0;
-    }
-    if (polled != few) {
-        kin__os_free(polled);
-    }
-    return rv;
-}
-
 /* Waits for a child without a pidfd: 0 when it has ended, -EAGAIN (only with WNOHANG), -errno. */
 static int look_for_end(pid_t pid, int flags)
 {
-    siginfo_t info = {.si_pid = 0};
+    siginfo_t info = { .si_pid = 0 };
     if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | flags) < 0) {
         return -errno;
     }
@@ -304,9 +268,9 @@ static int nap_until_end(pid_t pid, int64_t deadline, const sigset_t *outside)
         if (rv != -EAGAIN || now >= deadline) {
             return rv == -EAGAIN ? -ETIMEDOUT : rv;
         }
-        struct timespec room;
-        int64_t end = deadline - now < length ? deadline : now + length;
-        if (ppoll(NULL, 0, time_left(end, &room), outside) < 0) {
+        int64_t left = deadline - now;
+        struct timespec nap = { .tv_nsec = left < length ? left : length };
+        if (ppoll(NULL, 0, &nap, outside) < 0) {
             return -errno;
         }
     }
@@ -353,7 +317,7 @@ int kin__os_reap(pid_t pid, int *ret_status, pid_t *ret_pid)
 
 static void dispose(int signal, void (*how)(int))
 {
-    struct sigaction action = {.sa_handler = how};
+    struct sigaction action = { .sa_handler = how };
     sigemptyset(&action.sa_mask);
     sigaction(signal, &action, NULL);
 }
@@ -370,7 +334,7 @@ void kin__os_default_signal(int signal)
 
 void kin__os_block_signals(void *saved, size_t size)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
     sigset_t all;
     sigset_t before;
     assert(size >= sizeof before);
@@ -390,60 +354,4 @@ void kin__os_restore_signals(const void *saved, size_t size)
     (void)size;
     memcpy(&before, saved, sizeof before);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-int kin__os_child_signal_fd(void)
-{
-    if (KIN__FAULT(KIN__FAULT_CALL)) {
-        return -EMFILE;
-    }
-    sigset_t child;
-    sigset_t before;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    pthread_sigmask(SIG_BLOCK, &child, &before);
-    int fd = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0) {
-        int error = errno;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return -error;
-    }
-    return fd;
-}
-
-void kin__os_drain_signals(int fd)
-{
-    struct signalfd_siginfo info;
-    ssize_t n;
-    do {
-        n = read(fd, &info, sizeof info);
-    } while (n > 0 || (n < 0 && errno == EINTR));
-}
-
-/* ---- descriptors ---------------------------------------------------------------------- */
-
-int kin__os_close(int fd)
-{
-    /* Linux closes it also when it says EINTR: a second close might hit somebody else's */
-    return close(fd) < 0 && errno != EINTR ? -errno : 0;
-}
-
-int kin__os_pipe(int ret_ends[2])
-{
-    if (KIN__FAULT(KIN__FAULT_CALL)) {
-        return -EMFILE;
-    }
-    return pipe2(ret_ends, O_CLOEXEC) < 0 ? -errno : 0;
-}
-
-void kin__os_complain(const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(STDERR_FILENO, text, size);
-        if (n < 0 && errno != EINTR) {
-            return; /* nobody is left to complain to */
-        }
-        text += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
 }

@@ -83,6 +83,7 @@ int kin__os_add_and_wake(_Atomic uint32_t *word);
 /* ---- processes (process.c) ------------------------------------------------------------ */
 
 pid_t kin__os_getpid(void);
+pid_t kin__os_getppid(void);
 
 /* fork, with stdout and stderr flushed before it and the hooks below run after it in the child.
  * The child's pid, 0 in the child, or -errno. */
@@ -129,11 +130,12 @@ void kin__os_default_signal(int signal);
 void kin__os_block_signals(void *saved, size_t size);
 void kin__os_restore_signals(const void *saved, size_t size);
 
-/* A descriptor that reads as ready when SIGCHLD arrives; the signal itself is blocked. */
-int kin__os_child_signal_fd(void);
-void kin__os_drain_signals(int fd);
+int kin__os_thread_count(void); /* threads of this process, or 1 when it cannot be told */
+
+/* ---- descriptors (descriptor.c) -------------------------------------------------------- */
 
 int kin__os_close(int fd);
+bool kin__os_is_terminal(int fd);
 int kin__os_pipe(int ret_ends[2]); /* close-on-exec */
 
 /* Waits until one of `n` descriptors is readable; those below 0 are skipped, and one that was hung
@@ -143,7 +145,9 @@ int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline);
 /* Writes a line to stderr, at once and in one piece, past stdio. */
 void kin__os_complain(const char *text, size_t size);
 
-int kin__os_thread_count(void); /* threads of this process, or 1 when it cannot be told */
+/* A descriptor that reads as ready when SIGCHLD arrives; the signal itself is blocked. */
+int kin__os_child_signal_fd(void);
+void kin__os_drain_signals(int fd);
 
 /* ---- faults (fault.c) ----------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@ int64_t kin__os_now(void)
 
 void kin__os_sleep_until(int64_t deadline)
 {
-    struct timespec until = {.tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND};
+    struct timespec until = { .tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND };
     while (kin__os_now() < deadline) {
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     }

@@ -126,11 +126,16 @@ TEST(cut_takes_half_characters_off_and_nothing_else)
         const char *whole;
         size_t length, wanted;
     } cases[] = {
-        { "abc", 3, 3 },           { "abc", 0, 0 },
-        { "a\xc3\xa9", 3, 3 },     { "a\xc3\xa9", 2, 1 },
-        { "\xe2\x82\xac", 3, 3 },  { "\xe2\x82\xac", 2, 0 },
-        { "\xe2\x82\xac", 1, 0 },  { "\xf0\x9f\x91\xaa", 4, 4 },
-        { "\xf0\x9f\x91\xaa", 3, 0 }, { "\xf0\x9f\x91\xaa", 1, 0 },
+        { "abc", 3, 3 },
+        { "abc", 0, 0 },
+        { "a\xc3\xa9", 3, 3 },
+        { "a\xc3\xa9", 2, 1 },
+        { "\xe2\x82\xac", 3, 3 },
+        { "\xe2\x82\xac", 2, 0 },
+        { "\xe2\x82\xac", 1, 0 },
+        { "\xf0\x9f\x91\xaa", 4, 4 },
+        { "\xf0\x9f\x91\xaa", 3, 0 },
+        { "\xf0\x9f\x91\xaa", 1, 0 },
         { "\x80\x80\x80\x80\x80", 5, 5 }, /* not UTF-8 at all */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

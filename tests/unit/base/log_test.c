@@ -91,8 +91,8 @@ TEST(lines_go_to_stderr_with_level_and_pid)
 {
     char wanted[256];
     int pid = (int)getpid();
-    snprintf(wanted, sizeof wanted, "[WARNING/%d] 3 of four\n[ERROR/%d] bad\n[33/%d] between\n", pid,
-             pid, pid);
+    snprintf(wanted, sizeof wanted, "[WARNING/%d] 3 of four\n[ERROR/%d] bad\n[33/%d] between\n",
+             pid, pid, pid);
     CHECK_STR(complaints_of(log_some), wanted);
 }
 

@@ -1,7 +1,6 @@
 #include "harness.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -626,126 +625,6 @@ TEST(all_signals_but_faults_can_be_blocked_for_a_while)
     CHECK(!is_blocked(SIGTERM));
 }
 
-TEST(a_childs_end_makes_the_signal_descriptor_readable)
-{
-    char saved[KIN__SIGNALS_SIZE];
-    kin__os_block_signals(saved, sizeof saved);
-    int fd = kin__os_child_signal_fd();
-    CHECK_GE(fd, 0);
-    CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-    CHECK(is_blocked(SIGCHLD));
-    bool ready;
-    CHECK_EQ(kin__os_poll(&fd, &ready, 1, 0), -ETIMEDOUT);
-    pid_t pid = test_child(return_7, NULL);
-    CHECK_EQ(kin__os_poll(&fd, &ready, 1, KIN__NEVER), 1);
-    kin__os_drain_signals(fd);
-    CHECK_EQ(kin__os_poll(&fd, &ready, 1, 0), -ETIMEDOUT);
-    CHECK_EQ(test_join(pid), 7);
-    kin__os_close(fd);
-    kin__os_restore_signals(saved, sizeof saved);
-}
-
-/* ---- descriptors ---------------------------------------------------------------------- */
-
-TEST(poll_tells_which_are_readable_and_skips_those_below_0)
-{
-    int a[2];
-    int b[2];
-    CHECK_EQ(kin__os_pipe(a), 0);
-    CHECK_EQ(kin__os_pipe(b), 0);
-    int fds[3] = { a[0], -1, b[0] };
-    bool ready[3] = { true, true, true };
-    CHECK_EQ(kin__os_poll(fds, ready, 3, 0), -ETIMEDOUT);
-    CHECK(ready[0] && ready[1] && ready[2]);
-    CHECK_EQ(write(b[1], "x", 1), 1);
-    CHECK_EQ(kin__os_poll(fds, ready, 3, KIN__NEVER), 1);
-    CHECK(!ready[0] && !ready[1] && ready[2]);
-    kin__os_close(a[1]);
-    CHECK_EQ(kin__os_poll(fds, ready, 3, KIN__NEVER), 2);
-    CHECK(ready[0] && !ready[1] && ready[2]);
-    kin__os_close(a[0]);
-    kin__os_close(b[0]);
-    kin__os_close(b[1]);
-}
-
-TEST(poll_times_out_at_its_deadline)
-{
-    int none = -1;
-    bool ready;
-    int64_t deadline = kin__os_now() + 5 * MS;
-    CHECK_EQ(kin__os_poll(&none, &ready, 1, deadline), -ETIMEDOUT);
-    CHECK_GE(kin__os_now(), deadline);
-    deadline = kin__os_now() + 1;
-    CHECK_EQ(kin__os_poll(NULL, NULL, 0, deadline), -ETIMEDOUT);
-    CHECK_GE(kin__os_now(), deadline);
-}
-
-static int poll_many(void *ctx)
-{
-    enum { MANY = 100 };
-    int fds[MANY];
-    bool ready[MANY];
-    int(*ends)[2] = ctx;
-    for (int i = 0; i < MANY; i++) {
-        fds[i] = i == 77 ? ends[1][0] : ends[0][0];
-    }
-    return kin__os_poll(fds, ready, MANY, KIN__NEVER) == 1 && ready[77] && !ready[76] ? 0 : 1;
-}
-
-TEST(poll_takes_any_number_of_descriptors)
-{
-    int ends[2][2];
-    CHECK_EQ(kin__os_pipe(ends[0]), 0);
-    CHECK_EQ(kin__os_pipe(ends[1]), 0);
-    CHECK_EQ(write(ends[1][1], "x", 1), 1);
-    CHECK_EQ(poll_many(ends), 0);
-    int fds[17] = { 0 };
-    bool ready[17];
-    kin__fault_arm(KIN__FAULT_MEMORY, 1);
-    CHECK_EQ(kin__os_poll(fds, ready, 17, KIN__NEVER), -ENOMEM);
-    for (int i = 0; i < 4; i++) {
-        kin__os_close(ends[i / 2][i % 2]);
-    }
-}
-
-TEST(what_is_closed_is_an_error)
-{
-    int ends[2];
-    bool ready;
-    CHECK_EQ(kin__os_pipe(ends), 0);
-    CHECK_EQ(fcntl(ends[0], F_GETFD), FD_CLOEXEC);
-    CHECK_EQ(fcntl(ends[1], F_GETFD), FD_CLOEXEC);
-    CHECK_EQ(kin__os_close(ends[0]), 0);
-    CHECK_EQ(kin__os_close(ends[1]), 0);
-    CHECK_EQ(kin__os_close(ends[1]), -EBADF);
-    CHECK_EQ(kin__os_poll(ends, &ready, 1, KIN__NEVER), -EBADF);
-}
-
-static int complain(void *ctx)
-{
-    (void)ctx;
-    kin__os_complain("ouch\n", 5);
-    return 0;
-}
-
-TEST(complaints_go_to_stderr)
-{
-    CHECK_STR(output_of(STDERR_FILENO, complain, NULL), "ouch\n");
-}
-
-static int complain_to_nobody(void *ctx)
-{
-    (void)ctx;
-    close(STDERR_FILENO);
-    kin__os_complain("ouch\n", 5);
-    return 0;
-}
-
-TEST(complaints_without_stderr_are_lost_and_no_harm)
-{
-    CHECK_EQ(test_join(test_child(complain_to_nobody, NULL)), 0);
-}
-
 /* ---- calls that fail on demand -------------------------------------------------------- */
 
 #define CHECK_FAILS(call, error)                                                                   \
@@ -758,28 +637,8 @@ TEST(complaints_without_stderr_are_lost_and_no_harm)
 TEST(every_call_can_be_made_to_fail)
 {
     uint64_t ticks;
-    bool ready;
-    int ends[2];
     CHECK_FAILS(kin__os_fork(), -EAGAIN);
     CHECK_FAILS(kin__os_pidfd(getpid()), -EMFILE);
     CHECK_FAILS(kin__os_start_time(getpid(), &ticks), -EMFILE);
-    CHECK_FAILS(kin__os_child_signal_fd(), -EMFILE);
-    CHECK(!is_blocked(SIGCHLD));
-    CHECK_FAILS(kin__os_pipe(ends), -EMFILE);
-    CHECK_FAILS(kin__os_poll(NULL, &ready, 0, KIN__NEVER), -EINTR);
     CHECK_FAILS(kin__os_die_with_parent(getppid()), -EPERM);
-}
-
-static int open_without_descriptors(void *ctx)
-{
-    (void)ctx;
-    int ends[2];
-    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, 0 });
-    int rv = kin__os_child_signal_fd();
-    return rv == -EMFILE && !is_blocked(SIGCHLD) && kin__os_pipe(ends) == -EMFILE ? 0 : 1;
-}
-
-TEST(without_descriptors_calls_say_so_and_change_nothing)
-{
-    CHECK_EQ(test_join(test_child(open_without_descriptors, NULL)), 0);
 }

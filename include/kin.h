@@ -1,0 +1,13 @@
+/* kin.h - all of kin. Each room has a header of its own, too: <kin/queue.h> and so on. */
+#ifndef KIN_H
+#define KIN_H
+
+#include <kin/base.h>
+#include <kin/domain.h>
+#include <kin/obj.h>
+#include <kin/pool.h>
+#include <kin/process.h>
+#include <kin/queue.h>
+#include <kin/sync.h>
+
+#endif

@@ -1,0 +1,262 @@
+/* flat.c - flat copies: writing them, and discarding those that nobody reads. See flat.h. */
+#include "flat.h"
+#include <string.h>
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+typedef struct writer {
+    uint64_t *at;  /* the first word */
+    size_t room;   /* words there are; 0: only count (R1) */
+    size_t words;  /* written, or that would be */
+    size_t memory; /* that a reader needs */
+    bool buffers;
+} writer;
+
+static void put_word(writer *w, uint64_t word)
+{
+    if (w->words < w->room) {
+        w->at[w->words] = word;
+    }
+    w->words++;
+}
+
+static void put_head(writer *w, enum tag tag, uint64_t number)
+{
+    put_word(w, (uint64_t)tag | number << 8);
+}
+
+static void put_bytes(writer *w, const void *data, size_t size)
+{
+    size_t n = words_of(size);
+    if (n > 0 && w->words + n <= w->room) {
+        w->at[w->words + n - 1] = 0; /* what pads the last word */
+        memcpy(&w->at[w->words], data, size);
+    }
+    w->words += n;
+}
+
+static void put_node(writer *w, size_t size)
+{
+    w->memory += words_of(size) * 8;
+}
+
+static bool is_small(kin_obj o)
+{
+    return o.type == KIN_TYPE_INT && !is_heap(o) && o.as.i >= -(INT64_C(1) << 55) &&
+           o.as.i < INT64_C(1) << 55;
+}
+
+static int put_int(writer *w, kin_obj o)
+{
+    if (is_heap(o)) {
+        const bigint *b = o.as.p;
+        put_head(w, b->node.flags ? TAG_NEGATIVE : TAG_BIGINT, b->node.len);
+        put_bytes(w, b->digits, b->node.len * sizeof b->digits[0]);
+        put_node(w, sizeof *b + b->node.len * sizeof b->digits[0]);
+    } else if (is_small(o)) {
+        put_head(w, TAG_INT, (uint64_t)o.as.i);
+    } else {
+        put_head(w, TAG_INT64, 0);
+        put_word(w, (uint64_t)o.as.i);
+    }
+    return 0;
+}
+
+static int put_text(writer *w, enum tag tag, const text *t)
+{
+    put_head(w, tag, t->node.len);
+    if (tag == TAG_ERROR) {
+        put_word(w, (uint32_t)t->node.code);
+    }
+    put_bytes(w, t->data, t->node.len);
+    put_node(w, sizeof *t + t->node.len + 1);
+    return 0;
+}
+
+static int put_func(writer *w, kin_obj o)
+{
+    uint64_t words[2];
+    int rv = kin__func_pack((kin_fn)(uintptr_t)o.as.i, words);
+    if (rv == 0) {
+        put_head(w, TAG_FUNC, 0);
+        put_word(w, words[0]);
+        put_word(w, words[1]);
+    }
+    return rv;
+}
+
+static int put_buffer(writer *w, loan *l)
+{
+    /* Counting only looks; writing takes, once for all who hold the object (R3). */
+    bool take = w->words + 3 <= w->room;
+    kin__ref ref = take ? atomic_exchange(&l->block, 0) : atomic_load(&l->block);
+    if (ref == 0) {
+        return kin__fail(KIN_EFREED, "a buffer whose bytes were taken or sent before");
+    }
+    put_head(w, TAG_BUFFER, 0);
+    put_word(w, ref);
+    put_word(w, l->node.len);
+    put_node(w, sizeof *l);
+    w->buffers = true;
+    return 0;
+}
+
+static int put_leaf(writer *w, kin_obj o)
+{
+    uint64_t bits;
+    switch ((kin_type)o.type) {
+    case KIN_TYPE_NONE:
+        put_head(w, TAG_NONE, 0);
+        return 0;
+    case KIN_TYPE_BOOL:
+        put_head(w, o.as.i ? TAG_TRUE : TAG_FALSE, 0);
+        return 0;
+    case KIN_TYPE_INT:
+        return put_int(w, o);
+    case KIN_TYPE_FLOAT:
+        memcpy(&bits, &o.as.f, sizeof bits);
+        put_head(w, TAG_FLOAT, 0);
+        put_word(w, bits);
+        return 0;
+    case KIN_TYPE_FUNC:
+        return put_func(w, o);
+    case KIN_TYPE_SHARED:
+        put_head(w, TAG_SHARED, 0);
+        put_word(w, (uint64_t)o.as.i);
+        return 0;
+    case KIN_TYPE_STR:
+        return put_text(w, TAG_STR, o.as.p);
+    case KIN_TYPE_BYTES:
+        return put_text(w, TAG_BYTES, o.as.p);
+    case KIN_TYPE_ERROR:
+        return put_text(w, TAG_ERROR, o.as.p);
+    case KIN_TYPE_BUFFER:
+        return put_buffer(w, o.as.p);
+    default:
+        return kin__obj_check(o, "send");
+    }
+}
+
+static int put_box(writer *w, walk *path, box *b)
+{
+    static const enum tag tags[] = { TAG_LIST, TAG_TUPLE, TAG_DICT, TAG_SET };
+    bool args = b->node.flags & KWARGS;
+    put_head(w, args ? TAG_ARGS : tags[b->node.type - KIN_TYPE_LIST], b->node.len);
+    put_node(w, box_size(slots(b)));
+    int rv = kin__walk_push(path, b);
+    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "an object that contains itself cannot be sent")
+                         : rv;
+}
+
+/* Rows of small ints are what pools are fed with most: a short cut through them. */
+static void put_small_ints(writer *w, frame *f)
+{
+    size_t n = slots(f->box);
+    const kin_obj *items = f->box->items;
+    while (f->at < n && is_small(items[f->at])) {
+        put_head(w, TAG_INT, (uint64_t)items[f->at++].as.i);
+    }
+}
+
+static int put_boxes(writer *w, box *outermost)
+{
+    walk path;
+    kin__walk_begin(&path);
+    int rv = put_box(w, &path, outermost);
+    for (frame *f = walk_top(&path); f != NULL && rv == 0; f = walk_top(&path)) {
+        put_small_ints(w, f);
+        if (f->at == slots(f->box)) {
+            path.depth--;
+            continue;
+        }
+        kin_obj o = f->box->items[f->at++];
+        rv = is_box(o) ? put_box(w, &path, o.as.p) : put_leaf(w, o);
+        if (w->memory > BUNDLE_MAX) {
+            rv = kin__fail(KIN_ERANGE, "an object of more than %zu bytes cannot be sent",
+                           BUNDLE_MAX);
+        }
+    }
+    kin__walk_end(&path);
+    return rv;
+}
+
+static int put_all(writer *w, kin_obj o)
+{
+    if (!is_box(o)) {
+        return put_leaf(w, o);
+    }
+    put_word(w, 0);
+    w->memory = sizeof(bundle);
+    int rv = put_boxes(w, o.as.p);
+    if (w->room > 0) {
+        w->at[0] = TAG_BUNDLE | (w->memory * 2 + w->buffers) << 8;
+    }
+    return rv;
+}
+
+int kin__flat_size(kin_obj o, size_t *ret_size)
+{
+    writer w = { 0 };
+    int rv = put_all(&w, o);
+    if (rv == 0) {
+        *ret_size = w.words * 8;
+    }
+    return rv;
+}
+
+int kin__flat_write(kin_obj o, void *at, size_t size)
+{
+    writer w = { .at = at, .room = size / 8 };
+    if (w.room == 0) {
+        return kin__fail(KIN_EINVAL, "no object is flat in %zu bytes", size);
+    }
+    int rv = put_all(&w, o);
+    if (rv == 0 && w.words != w.room) {
+        rv = kin__fail(KIN_ESTATE, "the object was changed by another thread while it was sent");
+    }
+    if (rv < 0) {
+        kin__flat_discard(at, (w.words < w.room ? w.words : w.room) * 8);
+    }
+    return rv;
+}
+
+/* ---- discarding --------------------------------------------------------------------------------- */
+
+/* Words of a head's object that follow it, but for the slots of a box. */
+static uint64_t words_of_head(uint64_t head)
+{
+    uint64_t number = head >> 8;
+    switch ((uint8_t)head) {
+    case TAG_STR:
+    case TAG_BYTES:
+        return words_of(number);
+    case TAG_ERROR:
+        return words_of(number) + 1;
+    case TAG_BIGINT:
+    case TAG_NEGATIVE:
+        return words_of(number * sizeof(uint32_t));
+    default:
+        return words_after((uint8_t)head);
+    }
+}
+
+void kin__flat_discard(const void *at, size_t size)
+{
+    const volatile uint64_t *words = at;
+    size_t n = size / 8;
+    uint64_t first = n > 0 ? words[0] : 0;
+    if (!((uint8_t)first == TAG_BUNDLE ? first >> 8 & 1 : (uint8_t)first == TAG_BUFFER)) {
+        return;
+    }
+    for (size_t i = 0; i < n;) {
+        uint64_t head = words[i++];
+        uint64_t more = words_of_head(head);
+        if (more > n - i) {
+            return;
+        }
+        if ((uint8_t)head == TAG_BUFFER) {
+            (void)kin__block_discard(words[i]);
+        }
+        i += more;
+    }
+}

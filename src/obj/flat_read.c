@@ -1,0 +1,321 @@
+/* flat_read.c - flat copies: reading them, whatever was scribbled over them. See flat.h. */
+#include "flat.h"
+#include <string.h>
+
+typedef struct reader {
+    const uint64_t *at, *end;
+    bundle *bundle; /* NULL: the object is a leaf and allocated by itself */
+    uint32_t nodes; /* in the bundle */
+    char *free;     /* the rest of it */
+    size_t free_size;
+} reader;
+
+static int corrupt(const char *what)
+{
+    return kin__fail(KIN_ECORRUPT, "these bytes are no object: %s", what);
+}
+
+static size_t left(const reader *r)
+{
+    return (size_t)(r->end - r->at);
+}
+
+/* The next word; the caller has looked that there is one. Loaded once, whoever scribbles (R2). */
+static uint64_t get_word(reader *r)
+{
+    return *(const volatile uint64_t *)r->at++;
+}
+
+static void *get_node(reader *r, kin_type type, size_t size)
+{
+    if (r->bundle == NULL) {
+        return kin__node_new(type, size);
+    }
+    size = words_of(size) * 8;
+    if (size > r->free_size) {
+        (void)corrupt("it needs more memory than it says");
+        return NULL;
+    }
+    node *n = (node *)(void *)r->free;
+    r->free += size;
+    r->free_size -= size;
+    memset(n, 0, sizeof *n);
+    atomic_init(&n->count, 1);
+    n->type = (uint8_t)type;
+    n->back = (uint32_t)(((char *)n - (char *)r->bundle) / 8);
+    r->nodes++;
+    return n;
+}
+
+/* What get_node failed with. */
+static int no_node(const reader *r)
+{
+    return r->bundle == NULL ? KIN_ENOMEM : KIN_ECORRUPT;
+}
+
+static int get_text(reader *r, kin_type type, uint64_t size, kin_obj *ret)
+{
+    bool error = type == KIN_TYPE_ERROR;
+    if (left(r) < error || size > (left(r) - error) * 8) {
+        return corrupt("a text is cut off");
+    }
+    int32_t code = error ? (int32_t)get_word(r) : 0;
+    if (error && code >= 0) {
+        return corrupt("an error has no code");
+    }
+    text *t = get_node(r, type, sizeof *t + size + 1);
+    if (t == NULL) {
+        return no_node(r);
+    }
+    t->node.len = size;
+    t->node.code = code;
+    memcpy(t->data, r->at, size);
+    t->data[size] = 0;
+    r->at += words_of(size);
+    *ret = of_node(t);
+    return 0;
+}
+
+static int get_bigint(reader *r, bool negative, uint64_t digits, kin_obj *ret)
+{
+    if (digits > left(r) * 2 || digits < 2) {
+        return corrupt("an int is cut off");
+    }
+    bigint *b = get_node(r, KIN_TYPE_INT, sizeof *b + digits * sizeof b->digits[0]);
+    if (b == NULL) {
+        return no_node(r);
+    }
+    b->node.len = digits;
+    b->node.flags = negative;
+    memcpy(b->digits, r->at, digits * sizeof b->digits[0]);
+    r->at += words_of(digits * sizeof b->digits[0]);
+    *ret = of_node(b);
+    /* The rules of a bigint: no 0 at the top, and beyond int64_t. */
+    uint64_t low = (uint64_t)b->digits[1] << 32 | b->digits[0];
+    if (b->digits[digits - 1] == 0 || (digits == 2 && low <= (uint64_t)INT64_MAX + negative)) {
+        if (r->bundle == NULL) {
+            kin_release(*ret);
+        }
+        return corrupt("a small int as a large one");
+    }
+    return 0;
+}
+
+static int get_buffer(reader *r, kin_obj *ret)
+{
+    int rv = 0;
+    kin__ref ref = get_word(r);
+    uint64_t size = get_word(r);
+    void *memory = kin__block_at(ref, KIN__RAW, &rv);
+    if (memory == NULL) {
+        return rv;
+    }
+    if (size > kin__block_size(memory)) {
+        return corrupt("a buffer is longer than its memory");
+    }
+    loan *l = get_node(r, KIN_TYPE_BUFFER, sizeof *l);
+    if (l == NULL) {
+        return no_node(r);
+    }
+    l->node.len = size;
+    atomic_init(&l->block, ref);
+    *ret = of_node(l);
+    return 0;
+}
+
+static int get_func(reader *r, kin_obj *ret)
+{
+    uint64_t words[2] = { get_word(r), get_word(r) };
+    kin_fn function = NULL;
+    int rv = kin__func_unpack(words, &function);
+    *ret = (kin_obj){ .type = KIN_TYPE_FUNC, .as.i = (int64_t)(uintptr_t)function };
+    return rv;
+}
+
+static int get_box(reader *r, kin_type type, bool args, uint64_t n, kin_obj *ret)
+{
+    size_t each = type == KIN_TYPE_DICT ? 2 : 1;
+    if (r->bundle == NULL || n > left(r) / each || (args && n >= left(r))) {
+        return corrupt("a container is cut off");
+    }
+    size_t all = n * each + args;
+    box *b = get_node(r, type, box_size(all));
+    if (b == NULL) {
+        return no_node(r);
+    }
+    b->node.len = n;
+    b->node.flags = args ? KWARGS : 0;
+    b->items = b->inside;
+    *ret = of_node(b);
+    return 0;
+}
+
+static int get_scalar(reader *r, uint64_t head, kin_obj *ret)
+{
+    uint64_t bits;
+    switch ((uint8_t)head) {
+    case TAG_NONE:
+        *ret = (kin_obj){ .type = KIN_TYPE_NONE };
+        return 0;
+    case TAG_FALSE:
+    case TAG_TRUE:
+        *ret = (kin_obj){ .type = KIN_TYPE_BOOL, .as.i = (uint8_t)head == TAG_TRUE };
+        return 0;
+    case TAG_INT:
+        *ret = (kin_obj){ .type = KIN_TYPE_INT, .as.i = (int64_t)head >> 8 };
+        return 0;
+    case TAG_INT64:
+        *ret = (kin_obj){ .type = KIN_TYPE_INT, .as.i = (int64_t)get_word(r) };
+        return 0;
+    case TAG_SHARED:
+        *ret = (kin_obj){ .type = KIN_TYPE_SHARED, .as.i = (int64_t)get_word(r) };
+        return 0;
+    case TAG_FLOAT:
+        bits = get_word(r);
+        *ret = (kin_obj){ .type = KIN_TYPE_FLOAT };
+        memcpy(&ret->as.f, &bits, sizeof bits);
+        return 0;
+    default:
+        return corrupt("an unknown type");
+    }
+}
+
+/* One object; the slots of a box are left to the caller. */
+static int get_object(reader *r, kin_obj *ret)
+{
+    if (left(r) == 0) {
+        return corrupt("it is cut off");
+    }
+    uint64_t head = get_word(r);
+    uint64_t number = head >> 8;
+    if (left(r) < words_after((uint8_t)head)) {
+        return corrupt("a value is cut off");
+    }
+    switch ((uint8_t)head) {
+    case TAG_STR:
+        return get_text(r, KIN_TYPE_STR, number, ret);
+    case TAG_BYTES:
+        return get_text(r, KIN_TYPE_BYTES, number, ret);
+    case TAG_ERROR:
+        return get_text(r, KIN_TYPE_ERROR, number, ret);
+    case TAG_BIGINT:
+    case TAG_NEGATIVE:
+        return get_bigint(r, (uint8_t)head == TAG_NEGATIVE, number, ret);
+    case TAG_FUNC:
+        return get_func(r, ret);
+    case TAG_BUFFER:
+        return get_buffer(r, ret);
+    case TAG_LIST:
+        return get_box(r, KIN_TYPE_LIST, false, number, ret);
+    case TAG_TUPLE:
+    case TAG_ARGS:
+        return get_box(r, KIN_TYPE_TUPLE, (uint8_t)head == TAG_ARGS, number, ret);
+    case TAG_DICT:
+        return get_box(r, KIN_TYPE_DICT, false, number, ret);
+    case TAG_SET:
+        return get_box(r, KIN_TYPE_SET, false, number, ret);
+    default:
+        return get_scalar(r, head, ret);
+    }
+}
+
+/* Boxes whose last slot has been read are done: the next slot to read, or NULL at the end. */
+static int close_boxes(box **open, kin_obj **ret_slot)
+{
+    while (*open != NULL && (*open)->room == slots(*open)) {
+        box *b = *open;
+        *open = b->u.link;
+        atomic_init(&b->u.index, NULL);
+        if (b->node.flags & KWARGS && b->items[b->node.len].type != KIN_TYPE_DICT) {
+            return corrupt("named arguments are no dict");
+        }
+    }
+    *ret_slot = *open == NULL ? NULL : &(*open)->items[(*open)->room++];
+    return 0;
+}
+
+/* The short cut of the writer: small ints, but for the last slot of a box. */
+static void get_small_ints(reader *r, kin_obj **slot, box *b)
+{
+    size_t n = slots(b);
+    while (b->room < n && r->at < r->end) {
+        uint64_t head = *(const volatile uint64_t *)r->at;
+        if ((uint8_t)head != TAG_INT) {
+            return;
+        }
+        r->at++;
+        **slot = (kin_obj){ .type = KIN_TYPE_INT, .as.i = (int64_t)head >> 8 };
+        *slot = &b->items[b->room++];
+    }
+}
+
+static int get_all(reader *r, kin_obj *ret)
+{
+    box *open = NULL;
+    kin_obj *slot = ret;
+    int rv = 0;
+    while (slot != NULL && rv == 0) {
+        if (open != NULL) {
+            get_small_ints(r, &slot, open);
+        }
+        rv = get_object(r, slot);
+        if (rv == 0 && is_box(*slot)) {
+            box *b = slot->as.p;
+            b->room = 0; /* R4 */
+            b->u.link = open;
+            open = b;
+        }
+        if (rv == 0) {
+            rv = close_boxes(&open, &slot);
+        }
+    }
+    return rv == 0 && left(r) > 0 ? corrupt("more follows") : rv;
+}
+
+static int get_bundle(reader *r, size_t size, kin_obj *ret)
+{
+    size_t memory = (size_t)(get_word(r) >> 9);
+    /* No object takes more than eight times its words: an empty list does. */
+    if (memory < sizeof(bundle) || memory > size * 8 || memory > BUNDLE_MAX) {
+        return corrupt("it cannot need that much memory");
+    }
+    r->bundle = kin__os_malloc(memory);
+    if (r->bundle == NULL) {
+        return kin__fail(KIN_ENOMEM, "no memory for an object of %zu bytes", memory);
+    }
+    r->free = (char *)(r->bundle + 1);
+    r->free_size = memory - sizeof(bundle);
+    kin_obj made;
+    int rv = get_all(r, &made);
+    if (rv == 0 && !is_box(made)) {
+        rv = corrupt("a bundle of nothing");
+    }
+    if (rv < 0) {
+        kin__os_free(r->bundle);
+        return rv;
+    }
+    atomic_init(&r->bundle->live, r->nodes);
+    *ret = made;
+    return 0;
+}
+
+int kin__flat_read(const void *at, size_t size, kin_obj *ret)
+{
+    reader r = { .at = at, .end = (const uint64_t *)at + size / 8 };
+    if (size % 8 != 0 || size == 0 || (uintptr_t)at % 8 != 0) {
+        return corrupt("their number is no multiple of 8");
+    }
+    if ((uint8_t) * (const volatile uint64_t *)r.at == TAG_BUNDLE) {
+        return get_bundle(&r, size, ret);
+    }
+    kin_obj made;
+    int rv = get_object(&r, &made);
+    if (rv == 0 && left(&r) > 0) {
+        kin_release(made);
+        rv = corrupt("more follows");
+    }
+    if (rv == 0) {
+        *ret = made;
+    }
+    return rv;
+}

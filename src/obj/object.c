@@ -1,0 +1,246 @@
+/* object.c - the life of an object: references, the last one, and what dies with it.
+ *
+ * Idea. Whoever drops the last reference to a node buries it. A box that dies drops its slots, and
+ * more boxes may die of that: they wait in a chain through the dead boxes themselves, so a list
+ * that is a million deep needs neither C's stack nor any memory to go.
+ *
+ *    release(o) --> todo: [box] -> [box] -> ...      each: drop the slots, then give up the memory
+ *
+ * Rules.
+ *   R1  A count of 1 that we own needs no atomic subtraction: nobody else has a reference, so
+ *       nobody can be adding one.
+ *   R2  The memory of a bundled node is the bundle's; the bundle goes when its last node has died.
+ *   R3  With KIN_DEBUG=objects a dead node's memory is kept for a while (as long as CELLAR more have
+ *       died), filled with garbage and marked DEAD, so that a second release is seen.
+ *
+ * Death. Private memory: nothing to mend.
+ *
+ * Not here. What the types hold (value.c, container.c, shared.c).
+ */
+#include "node.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEAD = 0xdd, GARBAGE = 0xdb, CELLAR = 1024 };
+
+static _Atomic int poisoning; /* 0: not known yet, 1: no, 2: yes */
+static _Atomic(void *) cellar[CELLAR];
+static _Atomic unsigned cellar_next;
+
+static bool is_poisoning(void)
+{
+    int now = atomic_load_explicit(&poisoning, memory_order_relaxed); /* alone, orders nothing */
+    if (now == 0) {
+        const char *what = getenv("KIN_DEBUG");
+        now = what != NULL && strstr(what, "objects") != NULL ? 2 : 1;
+        atomic_store_explicit(&poisoning, now, memory_order_relaxed);
+    }
+    return now == 2;
+}
+
+const char *kin__type_name(kin_type type)
+{
+    static const char *const names[] = {
+        "an invalid object", "none",     "a bool",  "an int", "a float",
+        "a function",        "a shared", "a str",   "bytes",  "an error",
+        "a buffer",          "a list",   "a tuple", "a dict", "a set",
+    };
+    return (size_t)type < sizeof names / sizeof names[0] ? names[type] : "no object";
+}
+
+/* ---- references --------------------------------------------------------------------------------- */
+
+/* A node that died is touched again: only where it is kept after (R3) can that be seen. */
+static bool seen_dead(const node *n, const char *verb)
+{
+    if (n->type != DEAD) {
+        return false;
+    }
+    kin_log(KIN_LOG_ERROR, "%s: %s at %p was released before", verb,
+            kin__type_name((kin_type)n->flags), (const void *)n);
+    return true;
+}
+
+kin_obj kin_retain(kin_obj o)
+{
+    if (is_heap(o)) {
+        node *n = o.as.p;
+        if (seen_dead(n, "kin_retain")) {
+            return kin__obj_invalid(KIN_EFREED);
+        }
+        /* Relaxed: who adds one has one, so nothing is published here. */
+        atomic_fetch_add_explicit(&n->count, 1, memory_order_relaxed);
+    }
+    o.flags &= (uint8_t)~BORROWED;
+    return o;
+}
+
+kin_obj kin__obj_own(kin_obj given)
+{
+    return given.flags & BORROWED ? kin_retain(given) : given;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------ */
+
+typedef struct burial {
+    box *todo;      /* boxes that died and still hold their slots */
+    bundle *bundle; /* where the last dead nodes lay, and how many did */
+    uint32_t dead;
+} burial;
+
+/* True for the last reference. */
+static bool drop(node *n)
+{
+    if (seen_dead(n, "kin_release")) {
+        return false;
+    }
+    /* Pairs with the subtractions below: what others did with the node is done (R1). */
+    if (atomic_load_explicit(&n->count, memory_order_acquire) == 1) {
+        return true;
+    }
+    return atomic_fetch_sub_explicit(&n->count, 1, memory_order_acq_rel) == 1;
+}
+
+static void give_up(void *memory)
+{
+    if (is_poisoning()) {
+        memory = atomic_exchange(&cellar[atomic_fetch_add(&cellar_next, 1) % CELLAR], memory);
+    }
+    kin__os_free(memory);
+}
+
+static void give_up_bundle(burial *b)
+{
+    /* acq_rel: the last one to come sees what all before did with their nodes. */
+    if (b->dead > 0 &&
+        atomic_fetch_sub_explicit(&b->bundle->live, b->dead, memory_order_acq_rel) == b->dead) {
+        give_up(b->bundle);
+    }
+    b->dead = 0;
+}
+
+static void poison(node *n)
+{
+    if (n->type >= KIN_TYPE_LIST) {
+        ((box *)(void *)n)->items = NULL;
+        n->len = 0;
+    } else if (n->type == KIN_TYPE_INT) {
+        memset(((bigint *)(void *)n)->digits, GARBAGE, n->len * sizeof(uint32_t));
+    } else if (n->type != KIN_TYPE_BUFFER) {
+        memset(((text *)(void *)n)->data, GARBAGE, n->len);
+    }
+    n->flags = n->type;
+    n->type = DEAD;
+}
+
+/* A node that holds nothing any more. */
+static void forget(burial *b, node *n)
+{
+    if (is_poisoning()) {
+        poison(n);
+    }
+    if (n->back == 0) {
+        give_up(n);
+        return;
+    }
+    bundle *of = (bundle *)((uint64_t *)(void *)n - n->back);
+    if (of != b->bundle) {
+        give_up_bundle(b);
+        b->bundle = of;
+    }
+    b->dead++;
+}
+
+static void bury(burial *b, node *n)
+{
+    if (n->type >= KIN_TYPE_LIST) {
+        box *dead = (box *)(void *)n;
+        kin__os_free(atomic_load_explicit(&dead->u.index, memory_order_relaxed)); /* ours alone */
+        dead->u.link = b->todo;
+        b->todo = dead;
+        return;
+    }
+    if (n->type == KIN_TYPE_BUFFER) {
+        kin__ref block = atomic_load(&((loan *)(void *)n)->block);
+        if (block != 0) {
+            (void)kin__block_discard(block);
+        }
+    }
+    forget(b, n);
+}
+
+static void empty(burial *b, box *dead)
+{
+    size_t n = slots(dead);
+    for (size_t i = 0; i < n; i++) {
+        kin_obj o = dead->items[i];
+        if (is_heap(o) && drop(o.as.p)) {
+            bury(b, o.as.p);
+        }
+    }
+    if (dead->items != dead->inside) {
+        kin__os_free(dead->items);
+    }
+    forget(b, &dead->node);
+}
+
+void kin_release(kin_obj o)
+{
+    if ((o.flags & (HEAP | BORROWED)) != HEAP || !drop(o.as.p)) {
+        return;
+    }
+    burial b = { 0 };
+    bury(&b, o.as.p);
+    while (b.todo != NULL) {
+        box *next = b.todo;
+        b.todo = next->u.link;
+        empty(&b, next);
+    }
+    give_up_bundle(&b);
+}
+
+void kin__obj_drop(kin_obj given)
+{
+    kin_release(given);
+}
+
+/* ---- the invalid object ------------------------------------------------------------------------- */
+
+void *kin__node_new(kin_type type, size_t size)
+{
+    node *n = kin__os_malloc(size);
+    if (n == NULL) {
+        (void)kin__fail(KIN_ENOMEM, "no memory for %s of %zu bytes", kin__type_name(type), size);
+        return NULL;
+    }
+    memset(n, 0, sizeof *n);
+    atomic_init(&n->count, 1);
+    n->type = (uint8_t)type;
+    return n;
+}
+
+kin_obj kin__obj_invalid(int code)
+{
+    return (kin_obj){ .type = KIN_TYPE_INVALID, .code = code };
+}
+
+int kin__obj_check(kin_obj o, const char *verb)
+{
+    if (o.type != KIN_TYPE_INVALID) {
+        return 0;
+    }
+    if (o.code == 0) {
+        return kin__fail(KIN_EINVAL, "%s: the object was never made (it is all zeros)", verb);
+    }
+    return kin__fail(o.code, "%s: the object is invalid, since making or reading it failed: %s",
+                     verb, kin_strerror(o.code));
+}
+
+int kin__obj_mismatch(kin_obj o, const char *verb, const char *wanted)
+{
+    int rv = kin__obj_check(o, verb);
+    if (rv < 0) {
+        return rv;
+    }
+    return kin__fail(KIN_ETYPE, "%s: %s is not %s", verb, kin__type_name((kin_type)o.type), wanted);
+}

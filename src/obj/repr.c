@@ -1,0 +1,348 @@
+/* repr.c - objects as text, exactly as Python's repr() and print() have it.
+ *
+ * Idea. Text is added to a growing buffer; where one is in nested boxes is a walk (walk.c). A box
+ * that is met inside itself prints as [...]. Python has no words for errors, functions, shared
+ * things and named arguments: those are ours.
+ */
+#include "node.h"
+#include "printable.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct writer {
+    char *s;
+    size_t size, room;
+    int rv;
+} writer;
+
+static bool make_room(writer *w, size_t more)
+{
+    if (w->rv < 0) {
+        return false;
+    }
+    if (more < w->room - w->size) {
+        return true;
+    }
+    size_t room = w->room * 2 + more + 64;
+    char *s = kin__os_realloc(w->s, room);
+    if (s == NULL) {
+        w->rv = kin__fail(KIN_ENOMEM, "no memory for a repr of more than %zu bytes", w->size);
+        return false;
+    }
+    w->s = s;
+    w->room = room;
+    return true;
+}
+
+static void add(writer *w, const char *s, size_t size)
+{
+    if (make_room(w, size)) {
+        memcpy(w->s + w->size, s, size);
+        w->size += size;
+    }
+}
+
+static void add_text(writer *w, const char *s)
+{
+    add(w, s, strlen(s));
+}
+
+/* For at most 200 bytes. */
+static void add_format(writer *w, const char *format, ...) KIN_PRINTF(2, 3);
+static void add_format(writer *w, const char *format, ...)
+{
+    char s[200];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(s, sizeof s, format, args);
+    va_end(args);
+    add_text(w, s);
+}
+
+/* ---- text --------------------------------------------------------------------------------------- */
+
+static bool is_printable(uint32_t c)
+{
+    size_t low = 0;
+    size_t high = sizeof printable_changes / sizeof printable_changes[0];
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (printable_changes[middle] <= c) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low % 2 != 0;
+}
+
+/* One character of UTF-8: how many bytes it has, 0 when they are none. Halves of surrogate pairs
+ * pass, since Python's pickles may hold them. */
+static size_t decode(const uint8_t *s, size_t size, uint32_t *ret_char)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    if (n == 0 || n > size || s[0] > 0xf4) {
+        return 0;
+    }
+    uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    *ret_char = c;
+    return c >= least[n] && c <= 0x10ffff ? n : 0;
+}
+
+/* Single quotes, but for a text that has those and no double ones. */
+static char quote_of(const text *t)
+{
+    return memchr(t->data, '\'', t->node.len) && !memchr(t->data, '"', t->node.len) ? '"' : '\'';
+}
+
+/* What str and bytes have in common; false when `c` needs no escape of these. */
+static bool add_escape(writer *w, uint32_t c, char quote)
+{
+    const char *named = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
+    if (named != NULL) {
+        add(w, named, 2);
+    } else if (c == '\\' || c == (uint32_t)quote) {
+        add(w, (char[]){ '\\', (char)c }, 2);
+    } else if (c < ' ' || c == 0x7f) {
+        add_format(w, "\\x%02x", (unsigned)c);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A byte that is no UTF-8 is shown as Python's surrogateescape has it. */
+static size_t add_char(writer *w, const char *s, size_t size, char quote)
+{
+    uint32_t c;
+    size_t n = decode((const uint8_t *)s, size, &c);
+    if (n == 0) {
+        add_format(w, "\\udc%02x", (unsigned)(uint8_t)*s);
+        return 1;
+    }
+    if (add_escape(w, c, quote)) {
+        return n;
+    }
+    if (c < 0x7f || is_printable(c)) {
+        add(w, s, n);
+    } else {
+        add_format(w, c > 0xffff ? "\\U%08x" : c > 0xff ? "\\u%04x" : "\\x%02x", (unsigned)c);
+    }
+    return n;
+}
+
+static void add_str(writer *w, const text *t)
+{
+    char quote = quote_of(t);
+    add(w, &quote, 1);
+    for (size_t i = 0; i < t->node.len && w->rv == 0;) {
+        i += add_char(w, t->data + i, t->node.len - i, quote);
+    }
+    add(w, &quote, 1);
+}
+
+static void add_bytes(writer *w, const text *t)
+{
+    char quote = quote_of(t);
+    add(w, (char[]){ 'b', quote }, 2);
+    for (size_t i = 0; i < t->node.len && w->rv == 0; i++) {
+        uint8_t c = (uint8_t)t->data[i];
+        if (c > 0x7f) {
+            add_format(w, "\\x%02x", c);
+        } else if (!add_escape(w, c, quote)) {
+            add(w, t->data + i, 1);
+        }
+    }
+    add(w, &quote, 1);
+}
+
+/* ---- what has no slots -------------------------------------------------------------------------- */
+
+static void add_bigint(writer *w, const bigint *b)
+{
+    char *s = kin__bigint_text(b);
+    if (s == NULL) {
+        w->rv = KIN_ENOMEM;
+        return;
+    }
+    add_text(w, s);
+    kin__os_free(s);
+}
+
+static void add_shared(writer *w, kin__ref ref)
+{
+    static const char *const names[KIN__TYPE_COUNT] = {
+        [KIN__RAW] = "memory",      [KIN__LOCK] = "kin_lock", [KIN__EVENT] = "kin_event",
+        [KIN__QUEUE] = "kin_queue", [KIN__POOL] = "kin_pool",
+    };
+    void *thing = kin__block_at(ref, 0, NULL);
+    kin__type type = thing == NULL ? 0 : kin__block_type(thing);
+    if (thing == NULL) {
+        add_text(w, "<shared, freed>");
+    } else if (type < KIN__TYPE_COUNT && names[type] != NULL) {
+        add_format(w, "<%s at %p>", names[type], thing);
+    } else {
+        add_format(w, "<shared at %p>", thing);
+    }
+}
+
+static void add_error(writer *w, const text *t)
+{
+    add_format(w, "kin_error(%d, ", (int)t->node.code);
+    add_str(w, t);
+    add_text(w, ")");
+}
+
+static void add_float(writer *w, double value)
+{
+    char s[FLOAT_TEXT];
+    kin__float_text(value, s);
+    add_text(w, s);
+}
+
+static void add_leaf(writer *w, kin_obj o)
+{
+    switch ((kin_type)o.type) {
+    case KIN_TYPE_NONE:
+        add_text(w, "None");
+        return;
+    case KIN_TYPE_BOOL:
+        add_text(w, o.as.i ? "True" : "False");
+        return;
+    case KIN_TYPE_INT:
+        if (is_heap(o)) {
+            add_bigint(w, o.as.p);
+        } else {
+            add_format(w, "%lld", (long long)o.as.i);
+        }
+        return;
+    case KIN_TYPE_FLOAT:
+        add_float(w, o.as.f);
+        return;
+    case KIN_TYPE_FUNC:
+        add_format(w, "<function at %#llx>", (unsigned long long)o.as.i);
+        return;
+    case KIN_TYPE_SHARED:
+        add_shared(w, (kin__ref)o.as.i);
+        return;
+    case KIN_TYPE_STR:
+        add_str(w, o.as.p);
+        return;
+    case KIN_TYPE_BYTES:
+        add_bytes(w, o.as.p);
+        return;
+    case KIN_TYPE_ERROR:
+        add_error(w, o.as.p);
+        return;
+    case KIN_TYPE_BUFFER:
+        add_format(w, "<buffer of %zu bytes>", ((const node *)o.as.p)->len);
+        return;
+    default:
+        add_format(w, "<invalid: %s>", kin_error_text(o));
+    }
+}
+
+/* ---- boxes -------------------------------------------------------------------------------------- */
+
+static void open_box(writer *w, const box *b)
+{
+    static const char *const open[] = { "[", "(", "{", "{" };
+    bool empty_set = b->node.type == KIN_TYPE_SET && b->node.len == 0;
+    add_text(w, empty_set ? "set(" : open[b->node.type - KIN_TYPE_LIST]);
+}
+
+static void close_box(writer *w, const box *b)
+{
+    static const char *const close[] = { "]", ")", "}", "}" };
+    bool empty_set = b->node.type == KIN_TYPE_SET && b->node.len == 0;
+    bool lonely = b->node.type == KIN_TYPE_TUPLE && slots(b) == 1 && b->node.len == 1;
+    add_text(w, empty_set ? ")" : lonely ? ",)" : close[b->node.type - KIN_TYPE_LIST]);
+}
+
+/* What stands before a slot. */
+static void separate(writer *w, const box *b, size_t slot)
+{
+    if (b->node.type == KIN_TYPE_DICT && slot % 2 == 1) {
+        add_text(w, ": ");
+    } else if (slot > 0) {
+        add_text(w, ", ");
+    }
+    if (b->node.type == KIN_TYPE_TUPLE && slot == b->node.len) {
+        add_text(w, "**"); /* the named arguments */
+    }
+}
+
+static void enter(writer *w, walk *path, box *b)
+{
+    static const char *const again[] = { "[...]", "(...)", "{...}", "set(...)" };
+    int rv = kin__walk_push(path, b);
+    if (rv < 0) {
+        w->rv = rv;
+    } else if (rv == ON_PATH) {
+        add_text(w, again[b->node.type - KIN_TYPE_LIST]);
+    } else {
+        open_box(w, b);
+    }
+}
+
+static void add_boxes(writer *w, box *outermost)
+{
+    walk path;
+    kin__walk_begin(&path);
+    enter(w, &path, outermost);
+    for (frame *f = walk_top(&path); f != NULL && w->rv == 0; f = walk_top(&path)) {
+        if (f->at == slots(f->box)) {
+            close_box(w, f->box);
+            path.depth--;
+            continue;
+        }
+        separate(w, f->box, f->at);
+        kin_obj o = f->box->items[f->at++];
+        if (is_box(o)) {
+            enter(w, &path, o.as.p);
+        } else {
+            add_leaf(w, o);
+        }
+    }
+    kin__walk_end(&path);
+}
+
+char *kin_repr(kin_obj o)
+{
+    writer w = { 0 };
+    if (is_box(o)) {
+        add_boxes(&w, o.as.p);
+    } else {
+        add_leaf(&w, o);
+    }
+    if (!make_room(&w, 1)) {
+        kin__os_free(w.s);
+        return NULL;
+    }
+    w.s[w.size] = 0;
+    return w.s;
+}
+
+int kin_print(kin_obj o)
+{
+    bool raw = o.type == KIN_TYPE_STR;
+    char *s = raw ? NULL : kin_repr(o);
+    if (!raw && s == NULL) {
+        return KIN_ENOMEM;
+    }
+    const char *data = raw ? kin_as_str(o) : s;
+    size_t size = raw ? kin_len(o) : strlen(s);
+    flockfile(stdout); /* a line stays a line */
+    bool printed = fwrite(data, 1, size, stdout) == size && putc('\n', stdout) != EOF;
+    funlockfile(stdout);
+    kin__os_free(s);
+    return printed ? 0 : kin__fail(KIN_EOS, "print: stdout does not take it");
+}

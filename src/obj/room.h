@@ -1,0 +1,62 @@
+/* obj/room.h - what the rooms above need of objects: taking what was given, and flat copies.
+ *
+ * A consumer (put, submit, ...) is given an object. It first sees whether that is one at all, works
+ * with it while it is whole, and ends with kin__obj_drop() on every way out:
+ *
+ *     size_t size;
+ *     int rv = kin__flat_size(o, &size);       // the invalid object fails here, with its code
+ *     if (rv == 0) {
+ *         void *at = ...;                      // aligned to 8
+ *         rv = kin__flat_write(o, at, size);
+ *     }
+ *     kin__obj_drop(o);
+ *
+ * Or it keeps the object: kin__obj_own().
+ */
+#ifndef KIN_OBJ_ROOM_H
+#define KIN_OBJ_ROOM_H
+
+#include "../domain/room.h"
+#include <kin/obj.h>
+
+/* What was given as a reference of our own: a borrowed one is retained. */
+kin_obj kin__obj_own(kin_obj given);
+
+/* Releases what was given; a borrowed one stays its owner's. */
+void kin__obj_drop(kin_obj given);
+
+/* 0, or the code of an invalid object with a sentence: "put: out of memory while it was made". */
+int kin__obj_check(kin_obj o, const char *verb);
+
+/* The invalid object that carries `code`. */
+kin_obj kin__obj_invalid(int code);
+
+/* What a kin_fn returned, sorted into result and failure: 0 and an owned object, or the code of the
+ * error with its text as the sentence. Call it before the arguments are dropped. */
+int kin__obj_result(kin_obj returned, kin_obj *ret_result);
+
+/* ---- flat copies (flat.c) --------------------------------------------------------------------- */
+
+/* How many bytes the flat copy takes, a multiple of 8. The invalid object's code; KIN_EINVAL for
+ * what contains itself; KIN_ENOTFOUND for a function of no module; KIN_ERANGE. */
+int kin__flat_size(kin_obj o, size_t *ret_size);
+
+/* Writes the flat copy: bytes without pointers, for any process of the family. `at` is aligned to
+ * 8, `size` what kin__flat_size said. What buffers hold moves into the copy. */
+int kin__flat_write(kin_obj o, void *at, size_t size);
+
+/* Makes an object from a flat copy, in one allocation. Bytes that are no flat copy, and bytes that
+ * change meanwhile, give KIN_ECORRUPT. A flat copy may be read once if it holds buffers. */
+int kin__flat_read(const void *at, size_t size, kin_obj *ret);
+
+/* For a flat copy that nobody will read: frees the buffers in it. */
+void kin__flat_discard(const void *at, size_t size);
+
+/* A function as two words: the id of its module and the offset in there. */
+int kin__func_pack(kin_fn function, uint64_t ret_words[2]);
+
+/* The other way: KIN_ENOTFOUND when this process has no such module, KIN_ECORRUPT when the offset
+ * is not in its code. */
+int kin__func_unpack(const uint64_t words[2], kin_fn *ret_function);
+
+#endif

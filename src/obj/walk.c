@@ -1,0 +1,63 @@
+/* walk.c - the path from an outermost box to where one is in it, without recursion in C. */
+#include "node.h"
+#include <string.h>
+
+void kin__walk_begin(walk *w)
+{
+    w->frames = w->first;
+    w->depth = 0;
+    w->room = sizeof w->first / sizeof w->first[0];
+}
+
+static int grow(walk *w)
+{
+    size_t room = w->room * 2;
+    bool first = w->frames == w->first;
+    frame *frames = kin__os_realloc(first ? NULL : w->frames, room * sizeof *frames);
+    if (frames == NULL) {
+        return kin__fail(KIN_ENOMEM, "no memory to go %zu levels deep into an object", w->depth);
+    }
+    if (first) {
+        memcpy(frames, w->first, sizeof w->first);
+    }
+    w->frames = frames;
+    w->room = room;
+    return 0;
+}
+
+/* Only what has a second reference can be met again on the way down: a box that was made once and
+ * put in one place costs no search. */
+static bool on_path(const walk *w, box *b)
+{
+    if (atomic_load_explicit(&b->node.count, memory_order_relaxed) == 1) {
+        return false;
+    }
+    for (size_t i = w->depth; i-- > 0;) {
+        if (w->frames[i].box == b) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int kin__walk_push(walk *w, box *b)
+{
+    if (on_path(w, b)) {
+        return ON_PATH;
+    }
+    if (w->depth == w->room) {
+        int rv = grow(w);
+        if (rv < 0) {
+            return rv;
+        }
+    }
+    w->frames[w->depth++] = (frame){ .box = b };
+    return 0;
+}
+
+void kin__walk_end(walk *w)
+{
+    if (w->frames != w->first) {
+        kin__os_free(w->frames);
+    }
+}

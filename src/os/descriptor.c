@@ -1,0 +1,128 @@
+/* descriptor.c - pipes, waiting until descriptors are readable, and stderr. */
+#include "room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND INT64_C(1000000000)
+#define FEW 16 /* descriptors that need no memory */
+
+int kin__os_close(int fd)
+{
+    /* Linux closes it also when it says EINTR: a second close might hit somebody else's */
+    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+}
+
+int kin__os_pipe(int ret_ends[2])
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EMFILE;
+    }
+    return pipe2(ret_ends, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+void kin__os_complain(const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return; /* nobody is left to complain to */
+        }
+        text += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+bool kin__os_is_terminal(int fd)
+{
+    return isatty(fd) == 1;
+}
+
+/* ---- waiting -------------------------------------------------------------------------- */
+
+/* What is left until the deadline; NULL without one. */
+static const struct timespec *time_left(int64_t deadline, struct timespec *room)
+{
+    if (deadline == KIN__NEVER) {
+        return NULL;
+    }
+    int64_t left = deadline - kin__os_now();
+    left = left > 0 ? left : 0;
+    *room = (struct timespec){ .tv_sec = left / SECOND, .tv_nsec = left % SECOND };
+    return room;
+}
+
+static int poll_until(struct pollfd *polled, int n, int64_t deadline)
+{
+    struct timespec room;
+    for (;;) {
+        int rv = ppoll(polled, (nfds_t)n, time_left(deadline, &room), NULL);
+        if (rv != 0) {
+            return rv < 0 ? -errno : rv;
+        }
+        if (kin__os_now() >= deadline) { /* a timer may be early by a hair */
+            return -ETIMEDOUT;
+        }
+    }
+}
+
+int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline)
+{
+    struct pollfd few[FEW];
+    struct pollfd *polled = few;
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EINTR; /* what every caller must expect */
+    }
+    if (n > FEW && (polled = kin__os_malloc((size_t)n * sizeof *polled)) == NULL) {
+        return -ENOMEM;
+    }
+    for (int i = 0; i < n; i++) {
+        polled[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+    }
+    int rv = poll_until(polled, n, deadline);
+    for (int i = 0; i < n && rv > 0; i++) {
+        rv = polled[i].revents & POLLNVAL ? -EBADF : rv;
+    }
+    for (int i = 0; i < n && rv > 0; i++) {
+        ret_ready[i] = polled[i].revents != 0;
+    }
+    if (polled != few) {
+        kin__os_free(polled);
+    }
+    return rv;
+}
+
+/* ---- SIGCHLD -------------------------------------------------------------------------- */
+
+int kin__os_child_signal_fd(void)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EMFILE;
+    }
+    sigset_t child;
+    sigset_t before;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &child, &before);
+    int fd = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        int error = errno;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return -error;
+    }
+    return fd;
+}
+
+void kin__os_drain_signals(int fd)
+{
+    struct signalfd_siginfo info;
+    ssize_t n;
+    do {
+        n = read(fd, &info, sizeof info);
+    } while (n > 0 || (n < 0 && errno == EINTR));
+}

@@ -1,0 +1,226 @@
+/* module.c - functions as (module, offset), for processes that loaded the module elsewhere.
+ *
+ * Idea. A module is named by its build-id, or, built without one, by a hash of its segments and of
+ * the first page of its code. What was found stays in a small table, so that asking again costs a
+ * few nanoseconds. A module that got into the table is pinned in memory: its entry stays right
+ * without anybody looking, and a function that was sent away stays callable.
+ *
+ * Rules.
+ *   R1  An entry is written by whoever moved its state from FREE to TAKEN, once, and is read only
+ *       when it is DONE. Two threads may find one module at a time and write it twice.
+ *   R2  A full table makes lookups slow, not wrong.
+ *
+ * Death. Private memory. A child forked while another thread was writing has an entry that stays
+ * TAKEN: nobody reads it. */
+#include "module.h"
+
+#include "room.h"
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+enum { MODULES = 64, SEGMENTS = 4, PAGE = 4096 };
+enum { FREE, TAKEN, DONE };
+
+typedef struct segment {
+    uintptr_t begin, end;
+} segment;
+
+typedef struct module {
+    _Atomic int state;
+    uint64_t id;
+    uintptr_t base;
+    segment code[SEGMENTS]; /* unused ones are empty */
+} module;
+
+static module modules[MODULES];
+
+/* A static program has no dlopen, and no module that could go away. */
+__attribute__((weak)) extern void *dlopen(const char *, int);
+
+/* ---- names ---------------------------------------------------------------------------- */
+
+static uint64_t hash(uint64_t h, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        h = (h ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return h;
+}
+
+/* The first 8 bytes of the build-id among the notes of a segment, or 0. */
+static uint64_t build_id(const char *notes, size_t size, size_t align)
+{
+    while (size >= sizeof(ElfW(Nhdr))) {
+        ElfW(Nhdr) note;
+        memcpy(&note, notes, sizeof note);
+        size_t name = sizeof note;
+        size_t what = (name + note.n_namesz + align - 1) & ~(align - 1);
+        size_t next = (what + note.n_descsz + align - 1) & ~(align - 1);
+        if (next > size) {
+            return 0;
+        }
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && note.n_descsz >= 8 &&
+            memcmp(notes + name, "GNU", 4) == 0) {
+            uint64_t id;
+            memcpy(&id, notes + what, sizeof id);
+            return id;
+        }
+        notes += next;
+        size -= next;
+    }
+    return 0;
+}
+
+/* For a module that was linked without a build-id. */
+static uint64_t likeness(const struct dl_phdr_info *info)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type != PT_LOAD) {
+            continue;
+        }
+        h = hash(h, &p->p_vaddr, sizeof p->p_vaddr);
+        h = hash(h, &p->p_memsz, sizeof p->p_memsz);
+        if (p->p_flags == (PF_R | PF_X)) {
+            h = hash(h, (const char *)(info->dlpi_addr + p->p_vaddr),
+                     p->p_memsz < PAGE ? p->p_memsz : PAGE);
+        }
+    }
+    return h;
+}
+
+static void describe(const struct dl_phdr_info *info, module *ret)
+{
+    unsigned n = 0;
+    uint64_t id = 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        uintptr_t at = info->dlpi_addr + p->p_vaddr;
+        if (p->p_type == PT_NOTE && id == 0) {
+            id = build_id((const char *)at, p->p_memsz, p->p_align == 8 ? 8 : 4);
+        }
+        if (p->p_type == PT_LOAD && p->p_flags & PF_X && n < SEGMENTS) {
+            ret->code[n++] = (segment){ at, at + p->p_memsz };
+        }
+    }
+    ret->base = info->dlpi_addr;
+    ret->id = id != 0 ? id : likeness(info);
+}
+
+/* ---- looking -------------------------------------------------------------------------- */
+
+static bool has_code(const module *m, uintptr_t address)
+{
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        if (address >= m->code[i].begin && address < m->code[i].end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+typedef struct search {
+    uintptr_t address; /* what is looked for: this, or if 0 the id */
+    module found;
+    char path[PAGE]; /* "" for the program itself */
+} search;
+
+static int look(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+    search *s = ctx;
+    (void)size;
+    module m = { 0 };
+    describe(info, &m);
+    if (s->address != 0 ? !has_code(&m, s->address) : m.id != s->found.id) {
+        return 0;
+    }
+    s->found = m;
+    size_t length = strnlen(info->dlpi_name, sizeof s->path - 1);
+    memcpy(s->path, info->dlpi_name, length);
+    s->path[length] = 0;
+    return 1;
+}
+
+/* Keeps a module loaded for good; the program itself is so anyway. */
+static bool pin(const char *path)
+{
+    return path[0] == 0 ||
+           (dlopen != NULL && dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != NULL);
+}
+
+static void remember(const module *found)
+{
+    for (unsigned i = 0; i < MODULES; i++) {
+        int state = FREE;
+        if (atomic_compare_exchange_strong(&modules[i].state, &state, TAKEN)) {
+            modules[i].id = found->id;
+            modules[i].base = found->base;
+            memcpy(modules[i].code, found->code, sizeof found->code);
+            /* pairs with the acquire in known() */
+            atomic_store_explicit(&modules[i].state, DONE, memory_order_release);
+            return;
+        }
+    }
+}
+
+/* The table's entry that has an address, or if that is 0 an id. */
+static const module *known(uintptr_t address, uint64_t id)
+{
+    for (unsigned i = 0; i < MODULES; i++) {
+        const module *m = &modules[i];
+        int state = atomic_load_explicit(&m->state, memory_order_acquire);
+        if (state == FREE) {
+            return NULL;
+        }
+        if (state == DONE && (address != 0 ? has_code(m, address) : m->id == id)) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+static bool find(uintptr_t address, uint64_t id, module *ret)
+{
+    const module *m = known(address, id);
+    if (m != NULL) {
+        *ret = *m;
+        return true;
+    }
+    search s = { .address = address, .found.id = id };
+    if (dl_iterate_phdr(look, &s) == 0) {
+        return false;
+    }
+    if (pin(s.path)) {
+        remember(&s.found);
+    }
+    *ret = s.found;
+    return true;
+}
+
+int kin__os_module_of(uintptr_t address, uint64_t *ret_id, uint64_t *ret_offset)
+{
+    module m;
+    if (address == 0 || !find(address, 0, &m)) {
+        return -KIN__NO_MODULE;
+    }
+    *ret_id = m.id;
+    *ret_offset = address - m.base;
+    return 0;
+}
+
+int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address)
+{
+    module m;
+    if (!find(0, id, &m)) {
+        return -KIN__NO_MODULE;
+    }
+    if (!has_code(&m, m.base + offset)) {
+        return -KIN__NO_CODE;
+    }
+    *ret_address = m.base + offset;
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* os/module.h - where a function is, told so that another process understands it. */
+#ifndef KIN_OS_MODULE_H
+#define KIN_OS_MODULE_H
+
+#include <stdint.h>
+
+enum {
+    KIN__NO_MODULE = 1, /* not loaded in this process */
+    KIN__NO_CODE = 2,   /* the offset lies outside the module's code */
+};
+
+/* The module (program, library, plug-in) whose code `address` lies in: its id, which is that of its
+ * build, and the offset in it. 0 or -KIN__NO_MODULE. */
+int kin__os_module_of(uintptr_t address, uint64_t *ret_id, uint64_t *ret_offset);
+
+/* The other way: 0, -KIN__NO_MODULE or -KIN__NO_CODE. */
+int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address);
+
+#endif

@@ -1,0 +1,159 @@
+/* supervise.c - what a pool's nursery does: sees workers die, ends their tasks, replaces them.
+ *
+ * Idea. The pool's phase says what is wanted; after each event the nursery brings its children in
+ * line with it. A worker's death is looked at first, his task is ended, and then only another one
+ * is forked, for that may take a while in a large program.
+ *
+ *      phase         wanted
+ *      OPEN          a worker at every place
+ *      CLOSING       a worker at every place, until one finds the queue closed and drained
+ *      TERMINATING   nobody; and what is in the queue is cancelled
+ *      OVER          the nursery leaves
+ *
+ * Death. The nursery killed: its workers die with it; futures find `supervisor` dead: KIN_EBROKEN.
+ */
+#include "room.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+void kin__pool_turn(kin_pool *pool, uint32_t phase)
+{
+    uint32_t now = atomic_load(&pool->phase);
+    while (now < phase && !atomic_compare_exchange_weak(&pool->phase, &now, phase)) {
+    }
+    kin__gate_open(&pool->changed);
+}
+
+static void describe(const kin__worker *worker, int status, char *text, size_t size)
+{
+    long pid = atomic_load(&worker->pid);
+    if (WIFSIGNALED(status)) {
+        int signal = WTERMSIG(status);
+        snprintf(text, size, "worker %ld died of signal %d (%s) in the task", pid, signal,
+                 strsignal(signal));
+    } else {
+        snprintf(text, size, "worker %ld left with exit code %d in the task", pid,
+                 WEXITSTATUS(status));
+    }
+}
+
+/* Worker `index` has ended: what he was running, he will not finish. */
+static void worker_ended(void *ctx, unsigned index, int status)
+{
+    kin_pool *pool = ctx;
+    kin__worker *worker = &pool->workers[index];
+    kin__id id = atomic_exchange(&worker->id, KIN__NOBODY);
+    kin__ref ref = atomic_exchange(&worker->task, 0);
+    kin__task *task = ref != 0 ? kin__block_at(ref, KIN__TASK, NULL) : NULL;
+    if (id != KIN__NOBODY && task != NULL) {
+        uint64_t running = KIN__TASK_STATE(KIN__TASK_RUNNING, id);
+        char text[sizeof task->text];
+        describe(worker, status, text, sizeof text);
+        bool terminated = atomic_load(&pool->phase) >= KIN__POOL_TERMINATING;
+        (void)kin__task_lose(task, running, terminated ? KIN_ECANCELLED : KIN_ECRASHED,
+                             terminated ? "the pool was terminated" : text);
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+        atomic_load(&pool->phase) == KIN__POOL_CLOSING) {
+        worker->retired = true;
+    }
+    kin__os_add_and_wake(&pool->queue->not_empty.word); /* who naps over his cell may look now */
+}
+
+/* Terminated: what waits in the queue will not be run. */
+static void cancel_queued(kin_pool *pool)
+{
+    const kin__want want = {.kind = KIN__CELL_BYTES, .room = sizeof(kin__ref)};
+    kin__claim cell;
+    while (kin__queue_take(pool->queue, &want, 0, &cell) == 0) {
+        kin__ref ref;
+        memcpy(&ref, cell.cell->bytes, sizeof ref);
+        kin__task *task = kin__block_at(ref, KIN__TASK, NULL);
+        if (task != NULL) {
+            (void)kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_QUEUED, 0), KIN_ECANCELLED,
+                                 "the pool was terminated");
+        }
+        kin__queue_finish(pool->queue, &cell);
+    }
+}
+
+static bool tend_terminating(kin_pool *pool, kin__nursery *nursery)
+{
+    bool anybody = false;
+    for (unsigned i = 0; i < pool->places; i++) {
+        kin__nursery_kill(nursery, i);
+        anybody |= kin__nursery_has(nursery, i);
+    }
+    if (!anybody) {
+        cancel_queued(pool);
+        kin__pool_turn(pool, KIN__POOL_OVER);
+    }
+    return anybody;
+}
+
+static int start_workers(kin_pool *pool, kin__nursery *nursery)
+{
+    int failure = 0;
+    for (unsigned i = 0; i < pool->places; i++) {
+        if (kin__nursery_has(nursery, i) || pool->workers[i].retired) {
+            continue;
+        }
+        int rv = kin__nursery_start(nursery, i);
+        if (rv < 0) {
+            failure = rv;
+        } else {
+            atomic_store(&pool->workers[i].pid, rv);
+            atomic_fetch_add(&pool->workers_started, 1);
+        }
+    }
+    return failure;
+}
+
+/* The first time: the maker waits to hear whether there is a worker at all. */
+static bool come_to_life(kin_pool *pool, kin__nursery *nursery)
+{
+    int failure = start_workers(pool, nursery);
+    bool alive = atomic_load(&pool->workers_started) != 0;
+    if (!alive) {
+        atomic_store(&pool->failure, failure);
+    }
+    atomic_store(&pool->supervisor, kin__self());
+    kin__pool_turn(pool, alive ? KIN__POOL_OPEN : KIN__POOL_OVER);
+    return alive;
+}
+
+static bool all_retired(const kin_pool *pool)
+{
+    for (unsigned i = 0; i < pool->places; i++) {
+        if (!pool->workers[i].retired) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool tend(void *ctx, kin__nursery *nursery)
+{
+    kin_pool *pool = ctx;
+    switch (atomic_load(&pool->phase)) {
+    case KIN__POOL_STARTING:
+        return come_to_life(pool, nursery);
+    case KIN__POOL_TERMINATING:
+        return tend_terminating(pool, nursery);
+    case KIN__POOL_OVER:
+        return false;
+    default:
+        if (all_retired(pool)) {
+            kin__pool_turn(pool, KIN__POOL_OVER);
+            return false;
+        }
+        (void)start_workers(pool, nursery); /* what failed is tried again soon */
+        return true;
+    }
+}
+
+const kin__nursery_ops kin__supervise_ops = {
+    .run = kin__worker_run, .ended = worker_ended, .tend = tend};

@@ -1,0 +1,334 @@
+/* queue.c - the public face of a queue: making one, objects and bytes in and out, closing, freeing.
+ *
+ * A small message lies in its cell. A larger one lies apart, in a block that is the producer's until
+ * its cell names it; then it is given to the family; then the cell is published. The taker copies it
+ * out, makes the block his own, finishes the cell, and frees the block (ring.c, R3).
+ */
+#include "room.h"
+
+#include <string.h>
+
+#define RING_FIRST 64u
+#define MAXSIZE_MOST ((uint64_t)1 << 24)
+
+_Static_assert(kin_queue_KIND == KIN__QUEUE, "the public number of the kind");
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+static int check_options(const kin_queue_options *options)
+{
+    for (size_t i = 0; i < sizeof options->reserved / sizeof *options->reserved; i++) {
+        if (options->reserved[i] != 0) {
+            return kin__fail(KIN_EINVAL, "kin_queue_new: a reserved option is not zero");
+        }
+    }
+    if (options->maxsize > MAXSIZE_MOST) {
+        return kin__fail(KIN_EINVAL, "kin_queue_new: a maxsize of %llu is more than %llu",
+                         (unsigned long long)options->maxsize, (unsigned long long)MAXSIZE_MOST);
+    }
+    return 0;
+}
+
+static uint32_t first_count(uint64_t maxsize)
+{
+    uint32_t count = maxsize == 0 ? RING_FIRST : 2;
+    while (count < maxsize) {
+        count *= 2;
+    }
+    return count;
+}
+
+int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
+{
+    const kin_queue_options defaults = {0};
+    options = options != NULL ? options : &defaults;
+    if (ret_queue == NULL) {
+        return kin__fail(KIN_EINVAL, "kin_queue_new: the place for the queue is NULL");
+    }
+    int rv = check_options(options);
+    if (rv < 0) {
+        return rv;
+    }
+    kin_queue *queue = kin__block_new(sizeof *queue, KIN__QUEUE);
+    kin__ring *ring = queue != NULL ? kin__ring_new(first_count(options->maxsize), 0) : NULL;
+    if (ring == NULL) {
+        if (queue != NULL) {
+            kin__block_free(queue);
+        }
+        return KIN_ENOMEM;
+    }
+    memset(queue, 0, sizeof *queue);
+    queue->maxsize = options->maxsize;
+    atomic_init(&queue->first, ring->self);
+    atomic_init(&queue->last, ring->self);
+    kin__block_give(ring);
+    kin__block_give(queue);
+    *ret_queue = queue;
+    return 0;
+}
+
+int kin_queue_close(kin_queue *queue)
+{
+    int rv = kin__block_check(queue, KIN__QUEUE, "close: the queue");
+    if (rv < 0) {
+        return rv;
+    }
+    atomic_store(&queue->closed, 1);
+    kin__gate_open(&queue->not_empty);
+    kin__gate_open(&queue->not_full);
+    return 0;
+}
+
+void kin_queue_free(kin_queue *queue)
+{
+    if (queue == NULL) {
+        return;
+    }
+    if (kin_queue_close(queue) < 0) {
+        kin_log(KIN_LOG_ERROR, "kin_queue_free: %s", kin_errmsg());
+        return;
+    }
+    kin__chain_settle(queue);
+    kin__ring *ring = kin__ring_at(atomic_load(&queue->first));
+    while (ring != NULL) {
+        kin__ref next = kin__ring_next(ring);
+        kin__ref self = ring->self;
+        kin__ring_drain(ring);
+        KIN__STEP("queue.drained");
+        kin__block_discard(self);
+        KIN__STEP("queue.ring_freed");
+        ring = next != 0 ? kin__ring_at(next) : NULL;
+    }
+    (void)kin__block_free(queue);
+    kin__os_add_and_wake(&queue->not_empty.word);
+    kin__os_add_and_wake(&queue->not_full.word);
+}
+
+int64_t kin_queue_qsize(kin_queue *queue)
+{
+    int rv = kin__block_check(queue, KIN__QUEUE, "qsize: the queue");
+    if (rv < 0) {
+        return rv;
+    }
+    uint64_t length = 0;
+    kin__ring *ring = kin__ring_at(atomic_load(&queue->first));
+    while (ring != NULL) {
+        length += kin__ring_length(ring);
+        kin__ref next = kin__ring_next(ring);
+        ring = next != 0 ? kin__ring_at(next) : NULL;
+    }
+    return (int64_t)length;
+}
+
+/* ---- putting ----------------------------------------------------------------------------------------- */
+
+/* A message on its way in: its bytes are written into a block, or else into the cell. */
+typedef struct parcel {
+    kin_queue *queue;
+    size_t size;
+    uint32_t kind;
+    void *apart;       /* NULL: it fits into the cell */
+    const void *bytes; /* of a bytes message */
+    kin_obj object;
+} parcel;
+
+static int write_into(const parcel *p, void *at)
+{
+    if (p->kind == KIN__CELL_OBJECT) {
+        return kin__flat_write(p->object, at, p->size);
+    }
+    if (p->size != 0) {
+        memcpy(at, p->bytes, p->size);
+    }
+    return 0;
+}
+
+/* What lies apart is written before a cell is claimed: a claim is held for some instructions only. */
+static int prepare_apart(parcel *p)
+{
+    if (p->size > UINT32_MAX) {
+        return kin__fail(KIN_ERANGE, "put: a message of %zu bytes is too large", p->size);
+    }
+    if (p->size <= KIN__CELL_ROOM) {
+        return 0;
+    }
+    p->apart = kin__block_new(p->size, KIN__MESSAGE);
+    if (p->apart == NULL) {
+        return KIN_ENOMEM;
+    }
+    int rv = write_into(p, p->apart);
+    if (rv < 0) {
+        kin__block_free(p->apart);
+    }
+    return rv;
+}
+
+/* The message did not get in. What it had moved into its flat copy goes as well. */
+static void abandon(const parcel *p, const void *small)
+{
+    if (p->kind == KIN__CELL_OBJECT) {
+        kin__flat_discard(p->apart != NULL ? p->apart : small, p->size);
+    }
+    if (p->apart != NULL) {
+        kin__block_free(p->apart);
+    }
+}
+
+static void fill(const parcel *p, kin__cell *cell, const void *small)
+{
+    uint32_t apart = p->apart != NULL ? KIN__CELL_APART : 0;
+    atomic_store_explicit(&cell->size, (uint32_t)p->size, memory_order_relaxed);
+    atomic_store_explicit(&cell->kind, p->kind | apart, memory_order_relaxed);
+    if (!apart) {
+        memcpy(cell->bytes, small, KIN__CELL_ROOM);
+        return;
+    }
+    atomic_store(&cell->apart, kin__block_ref(p->apart)); /* R3 of ring.c: before it is given */
+    KIN__STEP("queue.named");
+    kin__block_give(p->apart);
+}
+
+static int put(parcel *p, double timeout)
+{
+    int64_t deadline;
+    int rv = kin__block_check(p->queue, KIN__QUEUE, "put: the queue");
+    rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
+    rv = rv < 0 ? rv : prepare_apart(p);
+    if (rv < 0) {
+        return rv;
+    }
+    _Alignas(8) unsigned char small[KIN__CELL_ROOM] = {0};
+    kin__claim claim;
+    rv = p->apart != NULL ? 0 : write_into(p, small);
+    if (rv < 0) {
+        return rv;
+    }
+    rv = kin__queue_claim(p->queue, deadline, &claim);
+    if (rv < 0) {
+        abandon(p, small);
+        return rv;
+    }
+    fill(p, claim.cell, small);
+    KIN__STEP("queue.filled");
+    kin__queue_publish(p->queue, &claim);
+    return 0;
+}
+
+int kin_queue_put(kin_queue *queue, kin_obj object, double timeout)
+{
+    parcel p = {.queue = queue, .kind = KIN__CELL_OBJECT, .object = object};
+    int rv = kin__flat_size(object, &p.size);
+    rv = rv < 0 ? rv : put(&p, timeout);
+    kin__obj_drop(object);
+    return rv;
+}
+
+int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double timeout)
+{
+    if (bytes == NULL && size != 0) {
+        return kin__fail(KIN_EINVAL, "put: %zu bytes at NULL", size);
+    }
+    parcel p = {.queue = queue, .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size};
+    return put(&p, timeout);
+}
+
+/* ---- getting ----------------------------------------------------------------------------------------- */
+
+/* A message that is ours to take: it stays in its cell until it is copied out, so that it is still
+ * there when we die, or run out of memory, on the way. */
+typedef struct arrival {
+    kin__claim claim;
+    uint32_t kind;
+    uint32_t size;
+    const void *bytes; /* in the cell, or in its block; NULL when the cell says nonsense */
+} arrival;
+
+static int receive(kin_queue *queue, const kin__want *want, double timeout, arrival *ret)
+{
+    int64_t deadline;
+    int rv = kin__block_check(queue, KIN__QUEUE, "get: the queue");
+    rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
+    rv = rv < 0 ? rv : kin__queue_take(queue, want, deadline, &ret->claim);
+    if (rv < 0) {
+        return rv;
+    }
+    kin__cell *cell = ret->claim.cell;
+    ret->kind = atomic_load_explicit(&cell->kind, memory_order_relaxed);
+    ret->size = atomic_load_explicit(&cell->size, memory_order_relaxed);
+    if (!(ret->kind & KIN__CELL_APART)) {
+        ret->bytes = ret->size <= KIN__CELL_ROOM ? cell->bytes : NULL;
+        return 0;
+    }
+    ret->bytes = kin__block_at(atomic_load(&cell->apart), KIN__MESSAGE, NULL);
+    if (ret->bytes != NULL && kin__block_size(ret->bytes) < ret->size) {
+        ret->bytes = NULL;
+    }
+    return 0;
+}
+
+/* The message has been copied out, or cannot be: it leaves the queue. */
+static void consume(kin_queue *queue, const arrival *a)
+{
+    kin__ref apart = a->kind & KIN__CELL_APART ? atomic_load(&a->claim.cell->apart) : 0;
+    bool ours = apart != 0 && kin__block_take(apart);
+    KIN__STEP("queue.received");
+    kin__queue_finish(queue, &a->claim);
+    void *block = ours ? kin__block_at(apart, KIN__MESSAGE, NULL) : NULL;
+    if (block != NULL) {
+        kin__block_free(block);
+    }
+}
+
+static int corrupt(void)
+{
+    return kin__fail(KIN_ECORRUPT, "get: a message's bytes are not where its cell says");
+}
+
+int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
+{
+    if (ret_object == NULL) {
+        return kin__fail(KIN_EINVAL, "get: the place for the message is NULL");
+    }
+    const kin__want any = {.kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX};
+    arrival a;
+    int rv = receive(queue, &any, timeout, &a);
+    if (rv < 0) {
+        return rv;
+    }
+    kin_obj object = {0};
+    if (a.bytes == NULL) {
+        rv = corrupt();
+    } else if (a.kind & KIN__CELL_BYTES) {
+        object = kin_bytes(a.bytes, a.size);
+        rv = kin__obj_check(object, "get");
+    } else {
+        rv = kin__flat_read(a.bytes, a.size, &object);
+    }
+    if (rv == KIN_ENOMEM) {
+        kin__queue_return(queue, &a.claim);
+        return rv;
+    }
+    consume(queue, &a);
+    if (rv == 0) {
+        *ret_object = object;
+    }
+    return rv;
+}
+
+ssize_t kin_queue_get_bytes(kin_queue *queue, void *buffer, size_t room, double timeout)
+{
+    if (buffer == NULL && room != 0) {
+        return kin__fail(KIN_EINVAL, "get: the buffer is NULL");
+    }
+    const kin__want want = {.kind = KIN__CELL_BYTES, .room = room};
+    arrival a;
+    int rv = receive(queue, &want, timeout, &a);
+    if (rv < 0) {
+        return rv;
+    }
+    if (a.bytes != NULL && a.size != 0) {
+        memcpy(buffer, a.bytes, a.size);
+    }
+    consume(queue, &a);
+    return a.bytes != NULL ? (ssize_t)a.size : corrupt();
+}

@@ -1,0 +1,387 @@
+/* ring.c - a ring of cells that any number of processes fill and empty, and none can break by dying.
+ *
+ * Idea. Every cell has one word of state, and it is the only truth. To put, a process claims the
+ * cell that is next by one CAS which writes its identity into it; to take, likewise. The head and
+ * the tail of the ring are hints where to begin to look.
+ *
+ *       done    done    TAKEN   READY   READY   CLAIMED EMPTY   EMPTY
+ *                by P    |       |                by Q    |
+ *                head----+ (or before)             tail---+ (or before)
+ *
+ *   position p:   EMPTY --claim--> CLAIMED(Q) --publish--> READY --take--> TAKEN(P) --finish--> EMPTY
+ *                   |                                        ^               |         p + count
+ *                   +--seal--> SEALED                        +--- P died ----+
+ *
+ * Rules.
+ *   R1  Positions only grow; position p lies in cell p mod count. A state names its position, so
+ *       one that was left behind is recognised; EMPTY and READY also name the ring's serial, so
+ *       that a CAS by somebody who slept through the ring's end fails.
+ *   R2  Cells are claimed in order of position without gaps: the first EMPTY one ends the ring.
+ *   R3  A message apart is owned by its writer until the cell names it (apart), then given to the
+ *       family, then published. A taker makes it his before he finishes the cell.
+ *   R4  Takers pass over TAKEN cells, and never over CLAIMED ones: order by producer stays.
+ *   R5  head passes only what is done; so what a dead taker gives back is always found.
+ *
+ * Death. In CLAIMED: whoever wants to pass asks after Q, takes over the claim by CAS, frees the
+ * block if Q had given it already (if not, the sweep does), and the position is done, empty. In
+ * TAKEN: the message is still in the cell, unless P had made the block his own (then it died with
+ * him); who finds it takes over P's claim and makes it READY again. Resolvers may die too: their
+ * own claim then stands there instead. Asking costs, so a taker asks only when he finds nothing
+ * else, or when the cell has fallen far behind; a producer asks when the ring is full.
+ *
+ * Not here. More than one ring (chain.c), sleeping (wait.c), what messages are (queue.c).
+ */
+#include "room.h"
+
+#define STATUS_SHIFT 61
+#define POSITION_SHIFT 27
+#define POSITION_MASK (((uint64_t)1 << (STATUS_SHIFT - POSITION_SHIFT)) - 1)
+#define WHO_MASK (((uint64_t)1 << POSITION_SHIFT) - 1)
+
+enum status { EMPTY = 1, CLAIMED, READY, TAKEN, SEALED };
+
+static uint64_t make_state(enum status status, uint64_t position, uint32_t who)
+{
+    return (uint64_t)status << STATUS_SHIFT | (position & POSITION_MASK) << POSITION_SHIFT |
+           (who & WHO_MASK);
+}
+
+static enum status status_of(uint64_t state)
+{
+    return (enum status)(state >> STATUS_SHIFT);
+}
+
+static kin__id who(uint64_t state)
+{
+    return (kin__id)(state & WHO_MASK);
+}
+
+/* How far the state is ahead of a position: 0 the same round, more: that position is done. */
+static int64_t ahead(uint64_t state, uint64_t position)
+{
+    uint64_t distance = ((state >> POSITION_SHIFT) - position) & POSITION_MASK;
+    return (int64_t)(distance << (64 - 34)) >> (64 - 34);
+}
+
+_Static_assert(KIN__ID_BITS <= POSITION_SHIFT, "an identity fits beside the position");
+_Static_assert(sizeof(kin__cell) == 64, "a cell is a cache line");
+
+static kin__cell *cell_at(kin__ring *ring, uint64_t position)
+{
+    return &ring->cells[position & (ring->count - 1)];
+}
+
+/* A hint moves forward only. */
+static void advance(_Atomic uint64_t *hint, uint64_t from, uint64_t to)
+{
+    uint64_t seen = from;
+    while (seen < to && !atomic_compare_exchange_weak_explicit(
+                            hint, &seen, to, memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
+kin__ring *kin__ring_new(uint32_t count, kin__ref after)
+{
+    kin__ring *ring = kin__block_new(sizeof *ring + count * sizeof(kin__cell), KIN__RING);
+    if (ring == NULL) {
+        return NULL;
+    }
+    ring->self = kin__block_ref(ring);
+    ring->after = after;
+    ring->count = count;
+    ring->serial = (uint32_t)((ring->self >> 34) & WHO_MASK);
+    atomic_init(&ring->next, (kin__ref)ring->serial << 34); /* chain.c: none yet, of this ring */
+    atomic_init(&ring->head, 0);
+    atomic_init(&ring->tail, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        atomic_init(&ring->cells[i].apart, 0);
+        atomic_init(&ring->cells[i].state, make_state(EMPTY, i, ring->serial));
+    }
+    return ring;
+}
+
+/* ---- the dead ------------------------------------------------------------------------------------ */
+
+/* Takes over a claim of somebody who has died: the same claim, now ours. */
+static bool take_over(kin__cell *cell, uint64_t state, uint64_t position)
+{
+    uint64_t ours = make_state(status_of(state), position, kin__self());
+    return !kin__alive(who(state)) && atomic_compare_exchange_strong(&cell->state, &state, ours);
+}
+
+/* From our own claim to what comes next. By CAS: should the whole ring have been freed meanwhile,
+ * its memory is somebody else's, and stays as it is. seq_cst: whoever opens a gate after this must
+ * see the sleepers who did not see the change. */
+static void turn(const kin__claim *c, enum status from, enum status to, uint64_t position)
+{
+    uint64_t ours = make_state(from, c->position, kin__self());
+    atomic_compare_exchange_strong(&c->cell->state, &ours,
+                                   make_state(to, position, c->ring->serial));
+}
+
+/* A producer died in this cell: there will be no message. False when he lives. */
+static bool resolve_claimed(kin__ring *ring, kin__cell *cell, uint64_t state, uint64_t position)
+{
+    if (!take_over(cell, state, position)) {
+        return false;
+    }
+    KIN__STEP("ring.resolving");
+    kin__block_discard(atomic_load(&cell->apart));
+    KIN__STEP("ring.resolved");
+    kin__claim ours = {.ring = ring, .cell = cell, .position = position};
+    turn(&ours, CLAIMED, EMPTY, position + ring->count);
+    return true;
+}
+
+/* A taker died in this cell, and a producer needs it: the message goes back, if it is still there. */
+static bool resolve_taken(kin__ring *ring, kin__cell *cell, uint64_t state, uint64_t position)
+{
+    if (!take_over(cell, state, position)) {
+        return false;
+    }
+    KIN__STEP("ring.returning");
+    kin__claim ours = {.ring = ring, .cell = cell, .position = position};
+    bool apart = atomic_load(&cell->kind) & KIN__CELL_APART;
+    if (apart && !kin__block_is_shared(atomic_load(&cell->apart))) {
+        turn(&ours, TAKEN, EMPTY, position + ring->count);
+    } else {
+        turn(&ours, TAKEN, READY, position);
+    }
+    return true;
+}
+
+/* ---- putting ------------------------------------------------------------------------------------- */
+
+/* Moves head over what is done, and returns where it stands. */
+static uint64_t find_head(kin__ring *ring)
+{
+    uint64_t from = atomic_load(&ring->head);
+    uint64_t head = from;
+    while (ahead(atomic_load(&cell_at(ring, head)->state), head) > 0) {
+        head++;
+    }
+    advance(&ring->head, from, head);
+    return head;
+}
+
+/* The oldest cell is in the way of a put at `position`: whose death would change that? */
+static enum kin__found full(kin__ring *ring, kin__claim *ret)
+{
+    uint64_t head = find_head(ring);
+    kin__cell *cell = cell_at(ring, head);
+    uint64_t state = atomic_load(&cell->state);
+    bool held = ahead(state, head) == 0 && (status_of(state) == TAKEN || status_of(state) == CLAIMED);
+    if (!held) {
+        return KIN__NONE;
+    }
+    if (status_of(state) == TAKEN ? resolve_taken(ring, cell, state, head)
+                                  : resolve_claimed(ring, cell, state, head)) {
+        return KIN__GOT; /* look again */
+    }
+    ret->holder = who(state);
+    return KIN__HELD;
+}
+
+/* Claims the next EMPTY cell; at most `limit` positions may be in use. */
+enum kin__found kin__ring_claim(kin__ring *ring, uint64_t limit, kin__claim *ret)
+{
+    uint64_t from = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    uint64_t position = from;
+    for (;;) {
+        kin__cell *cell = cell_at(ring, position);
+        uint64_t state = atomic_load(&cell->state);
+        int64_t distance = ahead(state, position);
+        bool open = distance == 0 && status_of(state) == EMPTY;
+        if (distance == 0 && status_of(state) == SEALED) {
+            return KIN__OVER;
+        }
+        if (distance < 0 ||
+            (open && position - atomic_load_explicit(&ring->head, memory_order_relaxed) >= limit &&
+             position - find_head(ring) >= limit)) {
+            enum kin__found found = full(ring, ret);
+            if (found != KIN__GOT) {
+                return found;
+            }
+        } else if (!open) {
+            position++;
+        } else if (atomic_compare_exchange_strong(&cell->state, &state,
+                                                  make_state(CLAIMED, position, kin__self()))) {
+            KIN__STEP("ring.claimed");
+            advance(&ring->tail, from, position + 1);
+            *ret = (kin__claim){.ring = ring, .cell = cell, .position = position};
+            return KIN__GOT;
+        }
+    }
+}
+
+void kin__ring_publish(const kin__claim *claim)
+{
+    turn(claim, CLAIMED, READY, claim->position);
+    KIN__STEP("ring.published");
+}
+
+/* ---- taking -------------------------------------------------------------------------------------- */
+
+static bool is_wanted(const kin__cell *cell, const kin__want *want)
+{
+    return (atomic_load_explicit(&cell->kind, memory_order_relaxed) & want->kind) != 0 &&
+           atomic_load_explicit(&cell->size, memory_order_relaxed) <= want->room;
+}
+
+/* Held for so long that many were taken since: worth a question, though there is more to take. */
+static bool left_behind(kin__ring *ring, uint64_t position)
+{
+    return atomic_load_explicit(&ring->tail, memory_order_relaxed) - position > 32;
+}
+
+/* One look at one position. KIN__GOT: claimed. KIN__OVER: go on with the next position. */
+static enum kin__found look(kin__ring *ring, const kin__want *want, bool ask, kin__claim *ret)
+{
+    uint64_t position = ret->position;
+    kin__cell *cell = cell_at(ring, position);
+    for (;;) {
+        uint64_t state = atomic_load(&cell->state);
+        if (ahead(state, position) != 0) {
+            return KIN__OVER;
+        }
+        switch (status_of(state)) {
+        case READY:
+            if (!is_wanted(cell, want)) {
+                ret->cell = cell;
+                return KIN__SHORT;
+            }
+            if (atomic_compare_exchange_strong(&cell->state, &state,
+                                               make_state(TAKEN, position, kin__self()))) {
+                return KIN__GOT;
+            }
+            break;
+        case CLAIMED:
+            if (!ask || !resolve_claimed(ring, cell, state, position)) {
+                ret->holder = who(state);
+                return KIN__HELD;
+            }
+            break;
+        case TAKEN:
+            if (!(ask || left_behind(ring, position)) || !resolve_taken(ring, cell, state, position)) {
+                ret->holder = who(state);
+                return KIN__OVER; /* R4 */
+            }
+            break;
+        default:
+            return KIN__NONE;
+        }
+    }
+}
+
+enum kin__found kin__ring_take(kin__ring *ring, const kin__want *want, bool ask, kin__claim *ret)
+{
+    *ret = (kin__claim){.ring = ring, .position = atomic_load_explicit(&ring->head,
+                                                                       memory_order_relaxed)};
+    for (uint32_t looked = 0; looked <= ring->count; looked++) {
+        enum kin__found found = look(ring, want, ask, ret);
+        if (found == KIN__GOT) {
+            KIN__STEP("ring.taken");
+            ret->cell = cell_at(ring, ret->position);
+            return KIN__GOT;
+        }
+        if (found == KIN__NONE) {
+            uint64_t state = atomic_load(&cell_at(ring, ret->position)->state);
+            bool sealed = status_of(state) == SEALED && ahead(state, ret->position) == 0;
+            return sealed ? KIN__OVER : KIN__NONE; /* holder: of a cell we passed over */
+        }
+        if (found != KIN__OVER) {
+            return found;
+        }
+        ret->position++;
+    }
+    return KIN__HELD; /* everything moved while we looked: worth another look */
+}
+
+void kin__ring_finish(const kin__claim *claim)
+{
+    KIN__STEP("ring.finishing");
+    turn(claim, TAKEN, EMPTY, claim->position + claim->ring->count);
+    KIN__STEP("ring.finished");
+    (void)find_head(claim->ring);
+}
+
+/* The message stays: it is the next one to take again. */
+void kin__ring_return(const kin__claim *claim)
+{
+    turn(claim, TAKEN, READY, claim->position);
+}
+
+/* ---- the end of a ring ---------------------------------------------------------------------------- */
+
+/* Seals the first EMPTY cell. False when a producer was faster. */
+bool kin__ring_seal(kin__ring *ring)
+{
+    uint64_t position = atomic_load(&ring->tail);
+    for (uint32_t looked = 0; looked <= ring->count; looked++, position++) {
+        kin__cell *cell = cell_at(ring, position);
+        uint64_t state = atomic_load(&cell->state);
+        if (ahead(state, position) < 0) {
+            return false; /* full: no EMPTY cell to seal yet */
+        }
+        if (ahead(state, position) == 0 && status_of(state) == SEALED) {
+            return true;
+        }
+        if (ahead(state, position) == 0 && status_of(state) == EMPTY) {
+            return atomic_compare_exchange_strong(&cell->state, &state,
+                                                  make_state(SEALED, position, ring->serial));
+        }
+    }
+    return false;
+}
+
+bool kin__ring_is_done(kin__ring *ring)
+{
+    uint64_t head = find_head(ring);
+    uint64_t state = atomic_load(&cell_at(ring, head)->state);
+    return ahead(state, head) == 0 && status_of(state) == SEALED;
+}
+
+uint64_t kin__ring_length(kin__ring *ring)
+{
+    uint64_t head = find_head(ring);
+    uint64_t length = 0;
+    for (uint64_t position = head; position < head + ring->count; position++) {
+        uint64_t state = atomic_load(&cell_at(ring, position)->state);
+        if (ahead(state, position) < 0 || status_of(state) == EMPTY || status_of(state) == SEALED) {
+            break;
+        }
+        length += ahead(state, position) == 0 && status_of(state) == READY;
+    }
+    return length;
+}
+
+/* A message that nobody will take: what it holds apart goes, and what its flat copy holds. */
+static void drain(kin__cell *cell)
+{
+    uint32_t kind = atomic_load(&cell->kind);
+    kin__ref apart = atomic_load(&cell->apart);
+    uint32_t size = atomic_load(&cell->size);
+    const void *bytes = kind & KIN__CELL_APART ? kin__block_at(apart, KIN__MESSAGE, NULL) : cell->bytes;
+    size_t room = kind & KIN__CELL_APART ? kin__block_size(bytes) : KIN__CELL_ROOM;
+    if (kind & KIN__CELL_OBJECT && bytes != NULL && size <= room) {
+        kin__flat_discard(bytes, size);
+    }
+    kin__block_discard(apart);
+}
+
+void kin__ring_drain(kin__ring *ring)
+{
+    for (uint32_t i = 0; i < ring->count; i++) {
+        kin__cell *cell = &ring->cells[i];
+        uint64_t state = atomic_load(&cell->state);
+        uint64_t taken = (state & ~((uint64_t)7 << STATUS_SHIFT) & ~WHO_MASK) |
+                         (uint64_t)TAKEN << STATUS_SHIFT | kin__self();
+        bool held = status_of(state) == CLAIMED || status_of(state) == TAKEN;
+        if (held && !kin__alive(who(state))) {
+            kin__block_discard(atomic_load(&cell->apart));
+        } else if (status_of(state) == READY &&
+                   atomic_compare_exchange_strong(&cell->state, &state, taken)) {
+            drain(cell);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+/* queue/room.h - cells in rings, rings in a chain: the queue below its public face.
+ *
+ * The pool uses the two-step forms: what is taken stays in its cell, under the taker's name, until
+ * he says that he is done with it; when he dies before that, it is there for the next one.
+ */
+#ifndef KIN_QUEUE_ROOM_H
+#define KIN_QUEUE_ROOM_H
+
+#include "../domain/room.h"
+#include "../obj/room.h"
+#include "../sync/room.h"
+#include <kin/queue.h>
+
+#define KIN__CELL_ROOM 40 /* bytes of a message that lie in the cell itself */
+
+/* What a cell holds: its kind, and whether the bytes are apart, in a block. */
+enum kin__cell_kind { KIN__CELL_OBJECT = 1, KIN__CELL_BYTES = 2, KIN__CELL_APART = 4 };
+
+typedef struct kin__cell {
+    _Alignas(64) _Atomic uint64_t state; /* status, position, and who or which ring: ring.c */
+    _Atomic kin__ref apart;              /* the block, if KIN__CELL_APART; else anything */
+    _Atomic uint32_t size;
+    _Atomic uint32_t kind;
+    unsigned char bytes[KIN__CELL_ROOM];
+} kin__cell;
+
+typedef struct kin__ring {
+    kin__ref self;
+    uint32_t count;  /* of cells: a power of two */
+    uint32_t serial; /* tells this ring from others that lay here before */
+    kin__ref after; /* the ring that this one was made to follow; 0: the first */
+    _Atomic kin__ref next;
+    _Alignas(64) _Atomic uint64_t head; /* hint: all before it is done */
+    _Alignas(64) _Atomic uint64_t tail; /* hint: all before it was claimed */
+    _Alignas(64) kin__cell cells[];
+} kin__ring;
+
+struct kin_queue {
+    uint64_t maxsize; /* 0: unbounded */
+    _Atomic uint32_t closed;
+    _Atomic kin__ref first;    /* the ring to take from */
+    _Atomic kin__ref last;     /* hint: the ring to put into */
+    _Atomic kin__ref linking;  /* a ring on its way to be somebody's next: chain.c */
+    _Atomic kin__ref retiring; /* a ring on its way out */
+    _Alignas(64) kin__gate not_empty;
+    _Alignas(64) kin__gate not_full;
+};
+
+/* What a try found. */
+enum kin__found {
+    KIN__GOT = 0, /* a cell, claimed by us */
+    KIN__NONE,    /* empty, or full */
+    KIN__HELD,    /* as above, and that may change when `holder` dies */
+    KIN__OVER,    /* sealed: nothing comes after this position */
+    KIN__SHORT,   /* the message is not of the kind or size that was asked for */
+    KIN__NO_MEMORY,
+};
+
+/* A cell claimed by this process: for a put, not yet visible; for a take, not yet gone. */
+typedef struct kin__claim {
+    kin__ring *ring;
+    kin__cell *cell;
+    uint64_t position;
+    kin__id holder; /* with KIN__HELD: whose death would change the answer */
+} kin__claim;
+
+/* What a taker will accept. */
+typedef struct kin__want {
+    uint32_t kind; /* KIN__CELL_OBJECT | KIN__CELL_BYTES */
+    size_t room;   /* bytes at most; SIZE_MAX: any */
+} kin__want;
+
+/* ---- ring.c ---- */
+kin__ring *kin__ring_new(uint32_t count, kin__ref after);
+void kin__ring_drain(kin__ring *ring); /* its messages are gone, with all they hold */
+enum kin__found kin__ring_claim(kin__ring *ring, uint64_t limit, kin__claim *ret);
+void kin__ring_publish(const kin__claim *claim);
+enum kin__found kin__ring_take(kin__ring *ring, const kin__want *want, bool ask, kin__claim *ret);
+void kin__ring_finish(const kin__claim *claim);
+void kin__ring_return(const kin__claim *claim);
+bool kin__ring_seal(kin__ring *ring);    /* after kin__ring_take found KIN__NONE or KIN__HELD */
+bool kin__ring_is_done(kin__ring *ring); /* sealed, and all before it finished */
+uint64_t kin__ring_length(kin__ring *ring);
+
+/* ---- chain.c ---- */
+kin__ring *kin__ring_at(kin__ref ref); /* NULL when it is gone */
+kin__ref kin__ring_next(kin__ring *ring); /* 0 while there is none */
+int kin__chain_grow(kin_queue *queue, kin__ring *last);
+void kin__chain_retire(kin_queue *queue, kin__ring *first);
+kin__ring *kin__chain_last(kin_queue *queue);
+void kin__chain_settle(kin_queue *queue); /* finishes what somebody may have left half-done */
+
+/* ---- wait.c: the same, asleep if need be ---- */
+
+/* Claims a cell to put into. KIN_EFULL, KIN_ETIMEDOUT, KIN_ECLOSED, KIN_ENOMEM. */
+int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret);
+void kin__queue_publish(kin_queue *queue, const kin__claim *claim);
+
+/* Claims the oldest message. KIN_EEMPTY, KIN_ETIMEDOUT, KIN_ECLOSED, KIN_ETYPE, KIN_EBUFTOOSHORT. */
+int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, kin__claim *ret);
+void kin__queue_finish(kin_queue *queue, const kin__claim *claim);
+void kin__queue_return(kin_queue *queue, const kin__claim *claim); /* not taken after all */
+
+#endif

@@ -1,0 +1,196 @@
+/* wait.c - a queue's two ends, asleep if need be: the chain of rings with a gate at either side.
+ *
+ * Idea. A call tries; then it spins for some microseconds; then it takes a ticket of the gate, tries
+ * once more, and sleeps. What it found decides how: empty or full, it sleeps until it is woken; when
+ * a cell in its way is held, it naps, and asks after the holder (sync/room.h: the discipline).
+ *
+ * Rules.
+ *   R1  A put opens not_empty after its claim, and again after it has published.
+ *   R2  A take from a bounded queue does the same with not_full.
+ *   R3  The last cell of a closed queue that is finished opens not_empty: who sleeps there may go.
+ *
+ * Not here. The cells (ring.c), the chain (chain.c), what messages are (queue.c).
+ */
+#include "room.h"
+
+#include <errno.h>
+
+/* One try to claim a cell to put into. */
+static enum kin__found try_claim(kin_queue *queue, kin__claim *ret)
+{
+    for (;;) {
+        kin__ring *last = kin__chain_last(queue);
+        if (last == NULL || atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
+            return KIN__OVER;
+        }
+        uint64_t limit = queue->maxsize != 0 ? queue->maxsize : UINT64_MAX;
+        enum kin__found found = kin__ring_claim(last, limit, ret);
+        if (found == KIN__GOT || (found != KIN__OVER && queue->maxsize != 0)) {
+            return found;
+        }
+        if (found != KIN__OVER && kin__chain_grow(queue, last) < 0) {
+            return KIN__NO_MEMORY;
+        }
+    }
+}
+
+/* One try to claim the oldest message. */
+static enum kin__found try_take(kin_queue *queue, const kin__want *want, bool ask, kin__claim *ret)
+{
+    kin__ring *ring = kin__ring_at(atomic_load(&queue->first));
+    kin__id holder = KIN__NOBODY;
+    while (ring != NULL) {
+        enum kin__found found = kin__ring_take(ring, want, ask, ret);
+        holder = ret->holder != KIN__NOBODY ? ret->holder : holder;
+        kin__ref next = kin__ring_next(ring);
+        if (found == KIN__NONE && (next != 0 || atomic_load(&queue->closed))) {
+            (void)kin__ring_seal(ring); /* or a producer was faster: either way, look again */
+        } else if (found == KIN__OVER && next != 0) {
+            if (kin__ring_is_done(ring)) {
+                kin__chain_retire(queue, ring);
+            }
+            ring = kin__ring_at(next);
+        } else if (found == KIN__OVER) {
+            return kin__ring_is_done(ring) ? KIN__OVER : KIN__HELD;
+        } else {
+            ret->holder = holder;
+            return found == KIN__NONE && holder != KIN__NOBODY ? KIN__HELD : found;
+        }
+    }
+    return KIN__HELD; /* the chain moved on while we looked */
+}
+
+/* ---- sleeping -------------------------------------------------------------------------------------- */
+
+typedef struct attempt {
+    kin_queue *queue;
+    const kin__want *want; /* NULL: a put */
+    kin__claim *ret;
+    enum kin__found found;
+} attempt;
+
+static bool try_once(attempt *a, bool ask)
+{
+    a->found = a->want != NULL ? try_take(a->queue, a->want, ask, a->ret)
+                               : try_claim(a->queue, a->ret);
+    return a->found != KIN__NONE && a->found != KIN__HELD;
+}
+
+static bool try_in_spin(void *ctx)
+{
+    return try_once(ctx, false);
+}
+
+static int refused(const attempt *a)
+{
+    if (!(atomic_load(&a->ret->cell->kind) & a->want->kind)) {
+        return kin__fail(KIN_ETYPE, "get: the next message is an object, not bytes");
+    }
+    return kin__fail(KIN_EBUFTOOSHORT, "get: the next message has %u bytes, the buffer has %zu",
+                     atomic_load(&a->ret->cell->size), a->want->room);
+}
+
+static int outcome(const attempt *a)
+{
+    const char *verb = a->want != NULL ? "get" : "put";
+    switch (a->found) {
+    case KIN__GOT:
+        return 0;
+    case KIN__OVER:
+        return kin__fail(KIN_ECLOSED, "%s: the queue is closed", verb);
+    case KIN__NO_MEMORY:
+        return KIN_ENOMEM;
+    default:
+        return refused(a);
+    }
+}
+
+static int give_up(const attempt *a, int64_t deadline)
+{
+    const char *verb = a->want != NULL ? "get" : "put";
+    const char *state = a->want != NULL ? "empty" : "full";
+    if (kin__may_wait(deadline)) {
+        return kin__fail(KIN_ETIMEDOUT, "%s: the queue stayed %s for as long as the timeout", verb,
+                         state);
+    }
+    return kin__fail(a->want != NULL ? KIN_EEMPTY : KIN_EFULL, "%s: the queue is %s", verb, state);
+}
+
+static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
+{
+    for (;;) {
+        uint32_t ticket = kin__gate_ticket(gate);
+        if (try_once(a, true)) {
+            return outcome(a);
+        }
+        if (!kin__may_wait(deadline)) {
+            return give_up(a, deadline);
+        }
+        if (kin__gate_sleep(gate, ticket, deadline, a->found == KIN__HELD) == KIN_ETIMEDOUT) {
+            return try_once(a, true) ? outcome(a) : give_up(a, deadline);
+        }
+        int rv = kin__block_check(a->queue, KIN__QUEUE, "the queue");
+        if (rv < 0) {
+            return kin__fail(KIN_ECLOSED, "the queue was freed while we waited");
+        }
+    }
+}
+
+static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
+{
+    if (try_once(a, false)) {
+        return outcome(a);
+    }
+    if (a->found == KIN__NONE && !kin__may_wait(deadline)) {
+        return give_up(a, deadline);
+    }
+    if (kin__may_wait(deadline) && kin__spin(try_in_spin, a)) {
+        return outcome(a);
+    }
+    return sleep_and_try(a, gate, deadline);
+}
+
+/* ---- the two ends ------------------------------------------------------------------------------------ */
+
+int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret)
+{
+    attempt a = {.queue = queue, .ret = ret};
+    int rv = obtain(&a, &queue->not_full, deadline);
+    if (rv == 0) {
+        kin__gate_open(&queue->not_empty); /* R1 */
+    }
+    return rv;
+}
+
+void kin__queue_publish(kin_queue *queue, const kin__claim *claim)
+{
+    kin__ring_publish(claim);
+    kin__gate_open(&queue->not_empty);
+}
+
+int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, kin__claim *ret)
+{
+    attempt a = {.queue = queue, .want = want, .ret = ret};
+    int rv = obtain(&a, &queue->not_empty, deadline);
+    if (rv == 0 && queue->maxsize != 0) {
+        kin__gate_open(&queue->not_full); /* R2 */
+    }
+    return rv;
+}
+
+void kin__queue_finish(kin_queue *queue, const kin__claim *claim)
+{
+    kin__ring_finish(claim);
+    if (queue->maxsize != 0) {
+        kin__gate_open(&queue->not_full);
+    }
+    if (atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
+        kin__gate_open(&queue->not_empty); /* R3 */
+    }
+}
+
+void kin__queue_return(kin_queue *queue, const kin__claim *claim)
+{
+    kin__ring_return(claim);
+    kin__gate_open(&queue->not_empty);
+}
