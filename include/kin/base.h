@@ -27,31 +27,31 @@ extern "C" {
 #define KIN_PRINTF(text, args) __attribute__((__format__(__printf__, text, args)))
 
 /* The one table of errors: name, code, text. */
-#define KIN_ERROR_MAP(X)                                                                 \
-    X(KIN_EINVAL, -5001, "invalid argument")                                             \
-    X(KIN_ETYPE, -5002, "wrong type")                                                    \
-    X(KIN_ERANGE, -5003, "value out of range")                                           \
-    X(KIN_ESTATE, -5004, "not possible in this state")                                   \
-    X(KIN_ENOTFOUND, -5005, "not found")                                                 \
-    X(KIN_EUNSUPPORTED, -5006, "not supported here")                                     \
-    X(KIN_ETIMEDOUT, -5101, "timed out")                                                 \
-    X(KIN_EINTR, -5102, "interrupted")                                                   \
-    X(KIN_EEMPTY, -5103, "queue is empty")                                               \
-    X(KIN_EFULL, -5104, "queue is full")                                                 \
-    X(KIN_EDEADLK, -5105, "would wait for itself")                                       \
-    X(KIN_ECANCELLED, -5106, "cancelled")                                                \
-    X(KIN_EOVERRUN, -5107, "task ran over its time limit")                               \
-    X(KIN_ECLOSED, -5201, "closed")                                                      \
-    X(KIN_EFREED, -5202, "already freed")                                                \
-    X(KIN_ECORRUPT, -5203, "shared memory is corrupt")                                   \
-    X(KIN_EBROKEN, -5204, "broken")                                                      \
-    X(KIN_ECRASHED, -5301, "process died")                                               \
-    X(KIN_EEOF, -5302, "end of file")                                                    \
-    X(KIN_EAUTH, -5303, "authentication failed")                                         \
-    X(KIN_EBUFTOOSHORT, -5304, "buffer too short")                                       \
-    X(KIN_ENOMEM, -5401, "out of memory")                                                \
-    X(KIN_EMFILE, -5402, "out of file descriptors")                                      \
-    X(KIN_EAGAIN, -5403, "out of processes")                                             \
+#define KIN_ERROR_MAP(X)                                                                           \
+    X(KIN_EINVAL, -5001, "invalid argument")                                                       \
+    X(KIN_ETYPE, -5002, "wrong type")                                                              \
+    X(KIN_ERANGE, -5003, "value out of range")                                                     \
+    X(KIN_ESTATE, -5004, "not possible in this state")                                             \
+    X(KIN_ENOTFOUND, -5005, "not found")                                                           \
+    X(KIN_EUNSUPPORTED, -5006, "not supported here")                                               \
+    X(KIN_ETIMEDOUT, -5101, "timed out")                                                           \
+    X(KIN_EINTR, -5102, "interrupted")                                                             \
+    X(KIN_EEMPTY, -5103, "queue is empty")                                                         \
+    X(KIN_EFULL, -5104, "queue is full")                                                           \
+    X(KIN_EDEADLK, -5105, "would wait for itself")                                                 \
+    X(KIN_ECANCELLED, -5106, "cancelled")                                                          \
+    X(KIN_EOVERRUN, -5107, "task ran over its time limit")                                         \
+    X(KIN_ECLOSED, -5201, "closed")                                                                \
+    X(KIN_EFREED, -5202, "already freed")                                                          \
+    X(KIN_ECORRUPT, -5203, "shared memory is corrupt")                                             \
+    X(KIN_EBROKEN, -5204, "broken")                                                                \
+    X(KIN_ECRASHED, -5301, "process died")                                                         \
+    X(KIN_EEOF, -5302, "end of file")                                                              \
+    X(KIN_EAUTH, -5303, "authentication failed")                                                   \
+    X(KIN_EBUFTOOSHORT, -5304, "buffer too short")                                                 \
+    X(KIN_ENOMEM, -5401, "out of memory")                                                          \
+    X(KIN_EMFILE, -5402, "out of file descriptors")                                                \
+    X(KIN_EAGAIN, -5403, "out of processes")                                                       \
     X(KIN_EOS, -5404, "the operating system refused")
 
 enum {

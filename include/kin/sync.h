@@ -109,15 +109,27 @@ KIN_API bool kin_event_is_set(const kin_event *event);
  * KIN_WITH waits for the lock, and releases it on every way out of the block: its end, return,
  * goto, and break or continue, which leave this block (not a loop around it). The else is optional.
  * KIN_HOLD(lock); holds it from there to the end of the scope; that it cannot be had is logged.
- * Both take the lock of a dead holder without a word: who must mend what he may have left
- * half-done calls kin_lock_acquire. */
-#define KIN_WITH(lock) KIN__WITH(lock, KIN__UNIQUE(kin__held_, __COUNTER__))
-#define KIN_HOLD(lock) KIN__HELD(KIN__UNIQUE(kin__held_, __COUNTER__)) = kin__hold_scope(lock)
+ *
+ * Both tell what kin_lock_acquire returned to who wants to know:
+ *
+ *     int rv;
+ *     KIN_WITH(lock, &rv) {
+ *         if (rv == KIN_OWNER_DIED) {
+ *             ...                                  // mend what he may have left half-done
+ *         }
+ *         ...
+ *     }
+ */
+#define KIN_WITH(...) KIN__WITH(KIN__UNIQUE(kin__held_, __COUNTER__), (__VA_ARGS__, NULL, NULL))
+#define KIN_HOLD(...)                                                                              \
+    KIN__HELD(KIN__UNIQUE(kin__held_, __COUNTER__)) =                                              \
+        kin__hold_scope(KIN__FIRST_TWO(__VA_ARGS__, NULL, NULL))
 
-#define KIN__WITH(lock_, held)                                                                     \
-    for (KIN__HELD(held) = kin__hold(lock_); !held.over; held.over = true)                         \
+#define KIN__WITH(held, lock_and_code)                                                             \
+    for (KIN__HELD(held) = kin__hold(KIN__FIRST_TWO lock_and_code); !held.over; held.over = true)  \
         if (held.lock != NULL)
 #define KIN__HELD(held) kin__held held __attribute__((cleanup(kin__held_end), unused))
+#define KIN__FIRST_TWO(lock, code, ...) lock, code
 #define KIN__UNIQUE(name, number) KIN__UNIQUE_(name, number)
 #define KIN__UNIQUE_(name, number) name##number
 
@@ -126,15 +138,19 @@ typedef struct kin__held {
     bool over;
 } kin__held;
 
-static inline kin__held kin__hold(kin_lock *lock)
+static inline kin__held kin__hold(kin_lock *lock, int *ret_code)
 {
-    kin__held held = { kin_lock_acquire(lock, KIN_FOREVER) >= 0 ? lock : NULL, false };
+    int rv = kin_lock_acquire(lock, KIN_FOREVER);
+    if (ret_code != NULL) {
+        *ret_code = rv;
+    }
+    kin__held held = { rv >= 0 ? lock : NULL, false };
     return held;
 }
 
-static inline kin__held kin__hold_scope(kin_lock *lock)
+static inline kin__held kin__hold_scope(kin_lock *lock, int *ret_code)
 {
-    kin__held held = kin__hold(lock);
+    kin__held held = kin__hold(lock, ret_code);
     if (held.lock == NULL) {
         kin_log(KIN_LOG_ERROR, "KIN_HOLD goes on without the lock: %s", kin_errmsg());
     }

@@ -32,7 +32,7 @@ double kin_now(void)
 
 int kin_sleep(double seconds)
 {
-    int64_t deadline;
+    int64_t deadline = 0;
     if (kin__deadline(seconds, &deadline) < 0) {
         return kin__fail(KIN_EINVAL, "sleep: not a number of seconds (NaN)");
     }

@@ -104,8 +104,8 @@ static void index_added(box *b, size_t entry, uint32_t tag)
 static bool same_key(kin_obj a, kin_obj b)
 {
     if (a.type == KIN_TYPE_STR && b.type == KIN_TYPE_STR) {
-        const text *s = a.as.p;
-        const text *t = b.as.p;
+        const chars *s = a.as.p;
+        const chars *t = b.as.p;
         return s->node.len == t->node.len && memcmp(s->data, t->data, s->node.len) == 0;
     }
     return kin_equal(a, b);

@@ -55,8 +55,8 @@ static bool leaves_equal(kin_obj a, kin_obj b)
     if (!is_heap(a)) {
         return a.type != KIN_TYPE_INVALID && a.as.i == b.as.i; /* none, functions, shared things */
     }
-    const text *s = a.as.p;
-    const text *t = b.as.p;
+    const chars *s = a.as.p;
+    const chars *t = b.as.p;
     if (a.type == KIN_TYPE_BUFFER) {
         return s == t;
     }
@@ -152,7 +152,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /* Eight bytes at a time; the same in all processes. */
-static int64_t text_hash(const text *t)
+static int64_t text_hash(const chars *t)
 {
     const char *s = t->data;
     size_t left = t->node.len;

@@ -62,7 +62,7 @@ static int put_int(writer *w, kin_obj o)
     return 0;
 }
 
-static int put_text(writer *w, enum tag tag, const text *t)
+static int put_text(writer *w, enum tag tag, const chars *t)
 {
     put_head(w, tag, t->node.len);
     if (tag == TAG_ERROR) {

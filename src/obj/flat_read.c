@@ -63,7 +63,7 @@ static int get_text(reader *r, kin_type type, uint64_t size, kin_obj *ret)
     if (error && code >= 0) {
         return corrupt("an error has no code");
     }
-    text *t = get_node(r, type, sizeof *t + size + 1);
+    chars *t = get_node(r, type, sizeof *t + size + 1);
     if (t == NULL) {
         return no_node(r);
     }

@@ -43,10 +43,10 @@ typedef struct node {
     size_t len;   /* as kin_len says it; of a bigint its digits */
 } node;
 
-typedef struct text { /* str, bytes, error */
+typedef struct chars { /* str, bytes, error */
     node node;
     char data[]; /* len bytes and a zero */
-} text;
+} chars;
 
 typedef struct bigint { /* beyond int64_t only; the last digit is not 0 */
     node node;          /* flags: 1 when negative */

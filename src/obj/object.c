@@ -127,7 +127,7 @@ static void poison(node *n)
     } else if (n->type == KIN_TYPE_INT) {
         memset(((bigint *)(void *)n)->digits, GARBAGE, n->len * sizeof(uint32_t));
     } else if (n->type != KIN_TYPE_BUFFER) {
-        memset(((text *)(void *)n)->data, GARBAGE, n->len);
+        memset(((chars *)(void *)n)->data, GARBAGE, n->len);
     }
     n->flags = n->type;
     n->type = DEAD;

@@ -98,7 +98,7 @@ static size_t decode(const uint8_t *s, size_t size, uint32_t *ret_char)
 }
 
 /* Single quotes, but for a text that has those and no double ones. */
-static char quote_of(const text *t)
+static char quote_of(const chars *t)
 {
     return memchr(t->data, '\'', t->node.len) && !memchr(t->data, '"', t->node.len) ? '"' : '\'';
 }
@@ -139,7 +139,7 @@ static size_t add_char(writer *w, const char *s, size_t size, char quote)
     return n;
 }
 
-static void add_str(writer *w, const text *t)
+static void add_str(writer *w, const chars *t)
 {
     char quote = quote_of(t);
     add(w, &quote, 1);
@@ -149,7 +149,7 @@ static void add_str(writer *w, const text *t)
     add(w, &quote, 1);
 }
 
-static void add_bytes(writer *w, const text *t)
+static void add_bytes(writer *w, const chars *t)
 {
     char quote = quote_of(t);
     add(w, (char[]){ 'b', quote }, 2);
@@ -194,7 +194,7 @@ static void add_shared(writer *w, kin__ref ref)
     }
 }
 
-static void add_error(writer *w, const text *t)
+static void add_error(writer *w, const chars *t)
 {
     add_format(w, "kin_error(%d, ", (int)t->node.code);
     add_str(w, t);

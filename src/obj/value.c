@@ -26,13 +26,13 @@ kin_obj kin_float(double value)
     return (kin_obj){ .type = KIN_TYPE_FLOAT, .as.f = value };
 }
 
-static text *text_new(kin_type type, size_t size)
+static chars *text_new(kin_type type, size_t size)
 {
     if (size > SIZE_MAX / 2) {
         (void)kin__fail(KIN_ENOMEM, "%s of %zu bytes is too large", kin__type_name(type), size);
         return NULL;
     }
-    text *t = kin__node_new(type, sizeof *t + size + 1);
+    chars *t = kin__node_new(type, sizeof *t + size + 1);
     if (t != NULL) {
         t->node.len = size;
         t->data[size] = 0;
@@ -46,7 +46,7 @@ static kin_obj copy_text(kin_type type, const void *data, size_t size)
         int rv = kin__fail(KIN_EINVAL, "%s of %zu bytes from NULL", kin__type_name(type), size);
         return kin__obj_invalid(rv);
     }
-    text *t = text_new(type, size);
+    chars *t = text_new(type, size);
     if (t == NULL) {
         return kin__obj_invalid(KIN_ENOMEM);
     }
@@ -61,7 +61,7 @@ static kin_obj format_text(kin_type type, const char *format, va_list args)
     va_list again;
     va_copy(again, args);
     int size = format == NULL ? -1 : vsnprintf(NULL, 0, format, args);
-    text *t = size < 0 ? NULL : text_new(type, (size_t)size);
+    chars *t = size < 0 ? NULL : text_new(type, (size_t)size);
     if (t != NULL) {
         (void)vsnprintf(t->data, (size_t)size + 1, format, again);
     }
@@ -153,7 +153,7 @@ int kin_error_code(kin_obj o)
 const char *kin_error_text(kin_obj o)
 {
     if (o.type == KIN_TYPE_ERROR) {
-        return ((const text *)o.as.p)->data;
+        return ((const chars *)o.as.p)->data;
     }
     return o.type == KIN_TYPE_INVALID ? kin_strerror(kin_error_code(o)) : "";
 }
@@ -208,7 +208,7 @@ int kin_to_str(kin_obj o, const char **ret_text)
     if (o.type != KIN_TYPE_STR) {
         return kin__obj_mismatch(o, "to_str", "a str");
     }
-    PUT(ret_text, ((const text *)o.as.p)->data);
+    PUT(ret_text, ((const chars *)o.as.p)->data);
     return 0;
 }
 
@@ -217,7 +217,7 @@ int kin_to_bytes(kin_obj o, const void **ret_data, size_t *ret_size)
     if (o.type != KIN_TYPE_BYTES) {
         return kin__obj_mismatch(o, "to_bytes", "bytes");
     }
-    const text *t = o.as.p;
+    const chars *t = o.as.p;
     PUT(ret_data, t->data);
     PUT(ret_size, t->node.len);
     return 0;

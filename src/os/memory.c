@@ -91,8 +91,8 @@ static bool file_may_reach(uint64_t end)
     return end <= limit.rlim_cur;
 }
 
-/* An interrupted fallocate gives back all it had: under a fast timer it would start over for ever.
- * So signals wait until it is done. */
+/* On older kernels an interrupted fallocate gives back all it had, and under a fast timer it would
+ * start over for ever. So signals wait until it is done. */
 static int fallocate_whole(int fd, int mode, uint64_t offset, uint64_t size)
 {
     sigset_t all;

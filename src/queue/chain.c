@@ -8,10 +8,10 @@
  *                       |                ^
  *                     sealed       queue.last (a hint)
  *
- *   to link:    1  queue.linking: 0 -> new        (new.after = last; new is still its maker's)
+ *   to link:    1  queue.linking: last is last -> new     (new.after = last; it is its maker's)
  *               2  new: its maker's -> the family's
- *               3  last.next: none of last -> new; if another is there: new is freed
- *               4  queue.linking: new -> 0
+ *               3  last.next: none of last -> new
+ *               4  queue.linking: new -> new is last
  *   to retire:  1  queue.retiring: 0 -> old       (old is sealed, done, and queue.first)
  *               2  queue.first: old -> old.next;  queue.last likewise if it still points there
  *               3  old: the family's -> free
@@ -20,7 +20,9 @@
  * Rules.
  *   R1  Every step is one CAS from a value that names its generation, so that doing it late, or
  *       twice, or after the ring was freed and used again, changes nothing.
- *   R2  "No next" names its ring's serial, for the same reason.
+ *   R2  "No next" names its ring's serial, for the same reason. "So-and-so is last" is his ref with
+ *       the lowest bit set (rings lie at multiples of 64): a ring is offered only as successor of
+ *       the one that is last, so what is offered will be linked, or its maker died before step 2.
  *   R3  Whoever wants to link or retire, and finds the word taken, carries that on first.
  *
  * Death. Before step 1 the new ring is its maker's, and is swept. After step 1 it is swept too, or
@@ -29,88 +31,68 @@
 #include "room.h"
 
 #define RING_MOST 65536u
+#define IS_LAST(ref) ((ref) | 1u)
 
-kin__ring *kin__ring_at(kin__ref ref)
+kin__ref kin__chain_begin(const kin__ring *ring)
 {
-    kin__ring *ring = kin__block_at(ref, KIN__RING, NULL);
-    return ring != NULL && ring->self == ref ? ring : NULL;
-}
-
-static kin__ref none(const kin__ring *ring)
-{
-    return (kin__ref)ring->serial << 34;
-}
-
-kin__ref kin__ring_next(kin__ring *ring)
-{
-    kin__ref next = atomic_load(&ring->next);
-    return next == none(ring) ? 0 : next;
+    return IS_LAST(ring->self);
 }
 
 /* Follows the chain from the hint, or from the beginning when the hint is stale. */
-kin__ring *kin__chain_last(kin_queue *queue)
+kin__ring kin__chain_last(kin_queue *queue)
 {
     kin__ref hint = atomic_load(&queue->last);
-    kin__ring *ring = kin__ring_at(hint);
-    if (ring == NULL) {
+    kin__ring ring = kin__ring_at(hint);
+    if (ring.at == NULL) {
         ring = kin__ring_at(atomic_load(&queue->first));
     }
-    while (ring != NULL) {
-        kin__ref next = kin__ring_next(ring);
-        kin__ring *after = next != 0 ? kin__ring_at(next) : NULL;
-        if (after == NULL) {
+    while (ring.at != NULL && kin__ring_next(&ring) != 0) {
+        kin__ring after = kin__ring_at(kin__ring_next(&ring));
+        if (after.at == NULL) {
             break;
         }
         ring = after;
     }
-    if (ring != NULL && ring->self != hint) {
-        atomic_compare_exchange_strong(&queue->last, &hint, ring->self);
+    if (ring.at != NULL && ring.self != hint) {
+        atomic_compare_exchange_strong(&queue->last, &hint, ring.self);
     }
     return ring;
-}
-
-/* Step 3. The ring to follow may be gone by now: then all was done before, by somebody else. */
-static void link_behind(kin__ref after, kin__ref new)
-{
-    kin__ring *last = kin__ring_at(after);
-    if (last == NULL) {
-        return;
-    }
-    kin__ref next = none(last);
-    bool linked = atomic_compare_exchange_strong(&last->next, &next, new) || next == new;
-    KIN__STEP("chain.linked");
-    if (!linked && kin__ring_at(after) != NULL) { /* what `next` said was said by that ring */
-        kin__block_discard(new);
-    }
 }
 
 static void carry_on_linking(kin_queue *queue)
 {
     kin__ref new = atomic_load(&queue->linking);
-    if (new == 0) {
+    if (new & 1u) {
         return;
     }
+    kin__ring ring = {0};
     if (kin__block_share(new)) {
-        KIN__STEP("chain.shared");
-        kin__ring *ring = kin__ring_at(new);
-        if (ring != NULL) {
-            link_behind(ring->after, new);
-        }
+        ring = kin__ring_at(new);
     }
-    atomic_compare_exchange_strong(&queue->linking, &new, 0);
+    kin__ring last = ring.at != NULL ? kin__ring_at(ring.at->after) : kin__chain_last(queue);
+    KIN__STEP("chain.shared");
+    if (ring.at != NULL && last.at != NULL) {
+        (void)kin__ring_link(&last, new);
+        last = ring;
+    }
+    KIN__STEP("chain.linked");
+    if (last.at != NULL) {
+        atomic_compare_exchange_strong(&queue->linking, &new, IS_LAST(last.self));
+    }
 }
 
-int kin__chain_grow(kin_queue *queue, kin__ring *last)
+int kin__chain_grow(kin_queue *queue, const kin__ring *last)
 {
-    if (atomic_load(&queue->linking) == 0) {
+    kin__ref expected = IS_LAST(last->self);
+    if (atomic_load(&queue->linking) == expected) {
+        kin__ring new;
         uint32_t count = last->count < RING_MOST ? last->count * 2 : RING_MOST;
-        kin__ring *new = kin__ring_new(count, last->self);
-        if (new == NULL) {
-            return KIN_ENOMEM;
+        int rv = kin__ring_new(count, last->self, &new);
+        if (rv < 0) {
+            return rv;
         }
-        kin__ref nothing = 0;
-        if (!atomic_compare_exchange_strong(&queue->linking, &nothing, new->self)) {
-            kin__block_free(new);
+        if (!atomic_compare_exchange_strong(&queue->linking, &expected, new.self)) {
+            kin__block_free(new.at);
         }
         KIN__STEP("chain.linking");
     }
@@ -121,9 +103,9 @@ int kin__chain_grow(kin_queue *queue, kin__ring *last)
 static void carry_on_retiring(kin_queue *queue)
 {
     kin__ref old = atomic_load(&queue->retiring);
-    kin__ring *ring = old != 0 ? kin__ring_at(old) : NULL;
-    if (ring != NULL) {
-        kin__ref next = kin__ring_next(ring);
+    kin__ring ring = kin__ring_at(old);
+    if (ring.at != NULL) {
+        kin__ref next = kin__ring_next(&ring);
         kin__ref expected = old;
         atomic_compare_exchange_strong(&queue->last, &expected, next);
         KIN__STEP("chain.passed");
@@ -142,7 +124,7 @@ static void carry_on_retiring(kin_queue *queue)
     }
 }
 
-void kin__chain_retire(kin_queue *queue, kin__ring *first)
+void kin__chain_retire(kin_queue *queue, const kin__ring *first)
 {
     carry_on_linking(queue);
     kin__ref nothing = 0;

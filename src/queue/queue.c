@@ -50,18 +50,21 @@ int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
         return rv;
     }
     kin_queue *queue = kin__block_new(sizeof *queue, KIN__QUEUE);
-    kin__ring *ring = queue != NULL ? kin__ring_new(first_count(options->maxsize), 0) : NULL;
-    if (ring == NULL) {
-        if (queue != NULL) {
-            kin__block_free(queue);
-        }
+    if (queue == NULL) {
         return KIN_ENOMEM;
+    }
+    kin__ring ring;
+    rv = kin__ring_new(first_count(options->maxsize), 0, &ring);
+    if (rv < 0) {
+        kin__block_free(queue);
+        return rv;
     }
     memset(queue, 0, sizeof *queue);
     queue->maxsize = options->maxsize;
-    atomic_init(&queue->first, ring->self);
-    atomic_init(&queue->last, ring->self);
-    kin__block_give(ring);
+    atomic_init(&queue->first, ring.self);
+    atomic_init(&queue->last, ring.self);
+    atomic_init(&queue->linking, kin__chain_begin(&ring));
+    kin__block_give(ring.at);
     kin__block_give(queue);
     *ret_queue = queue;
     return 0;
@@ -89,15 +92,14 @@ void kin_queue_free(kin_queue *queue)
         return;
     }
     kin__chain_settle(queue);
-    kin__ring *ring = kin__ring_at(atomic_load(&queue->first));
-    while (ring != NULL) {
-        kin__ref next = kin__ring_next(ring);
-        kin__ref self = ring->self;
-        kin__ring_drain(ring);
+    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
+    while (ring.at != NULL) {
+        kin__ref next = kin__ring_next(&ring);
+        kin__ring_drain(&ring);
         KIN__STEP("queue.drained");
-        kin__block_discard(self);
+        kin__block_discard(ring.self);
         KIN__STEP("queue.ring_freed");
-        ring = next != 0 ? kin__ring_at(next) : NULL;
+        ring = kin__ring_at(next);
     }
     (void)kin__block_free(queue);
     kin__os_add_and_wake(&queue->not_empty.word);
@@ -111,11 +113,10 @@ int64_t kin_queue_qsize(kin_queue *queue)
         return rv;
     }
     uint64_t length = 0;
-    kin__ring *ring = kin__ring_at(atomic_load(&queue->first));
-    while (ring != NULL) {
-        length += kin__ring_length(ring);
-        kin__ref next = kin__ring_next(ring);
-        ring = next != 0 ? kin__ring_at(next) : NULL;
+    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
+    while (ring.at != NULL) {
+        length += kin__ring_length(&ring);
+        ring = kin__ring_at(kin__ring_next(&ring));
     }
     return (int64_t)length;
 }

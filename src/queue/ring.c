@@ -21,6 +21,8 @@
  *       family, then published. A taker makes it his before he finishes the cell.
  *   R4  Takers pass over TAKEN cells, and never over CLAIMED ones: order by producer stays.
  *   R5  head passes only what is done; so what a dead taker gives back is always found.
+ *   R6  A ring may be freed under a process that looks at it: it trusts no word that does not name
+ *       the ring's serial, and changes none.
  *
  * Death. In CLAIMED: whoever wants to pass asks after Q, takes over the claim by CAS, frees the
  * block if Q had given it already (if not, the sweep does), and the position is done, empty. In
@@ -66,38 +68,111 @@ static int64_t ahead(uint64_t state, uint64_t position)
 _Static_assert(KIN__ID_BITS <= POSITION_SHIFT, "an identity fits beside the position");
 _Static_assert(sizeof(kin__cell) == 64, "a cell is a cache line");
 
-static kin__cell *cell_at(kin__ring *ring, uint64_t position)
+/* What stands at a position. Of another ring's cell we know nothing, so that is GONE. */
+enum place { GONE, DONE, OPEN, HELD, HERE, PASSED_ON, END, BEHIND };
+
+static kin__cell *cell_at(const kin__ring *ring, uint64_t position)
 {
-    return &ring->cells[position & (ring->count - 1)];
+    return &ring->at->cells[position & (ring->count - 1)];
 }
 
-/* A hint moves forward only. */
-static void advance(_Atomic uint64_t *hint, uint64_t from, uint64_t to)
+static enum place look_at(const kin__ring *ring, uint64_t position, uint64_t *ret_state)
 {
-    uint64_t seen = from;
-    while (seen < to && !atomic_compare_exchange_weak_explicit(
-                            hint, &seen, to, memory_order_relaxed, memory_order_relaxed)) {
+    uint64_t state = atomic_load(&cell_at(ring, position)->state);
+    *ret_state = state;
+    enum status status = status_of(state);
+    bool named = status == EMPTY || status == READY || status == SEALED;
+    int64_t distance = ahead(state, position);
+    if (named && who(state) != ring->serial) {
+        return GONE;
+    }
+    if (distance != 0) {
+        return distance > 0 ? DONE : BEHIND;
+    }
+    static const enum place places[8] = {GONE, OPEN, HELD, HERE, PASSED_ON, END, GONE, GONE};
+    return places[status];
+}
+
+/* ---- hints: a position with the ring's serial ----------------------------------------------------- */
+
+static uint64_t make_hint(uint64_t position, uint32_t serial)
+{
+    return (uint64_t)serial << 34 | (position & POSITION_MASK);
+}
+
+static uint64_t hint(const _Atomic uint64_t *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed) & POSITION_MASK;
+}
+
+static int64_t distance(uint64_t to, uint64_t from)
+{
+    return (int64_t)((to - from) << (64 - 34)) >> (64 - 34);
+}
+
+/* A hint moves forward only; and not at all when its word is no longer the ring's. */
+static void advance(_Atomic uint64_t *word, uint64_t to, uint32_t serial)
+{
+    uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+    while (seen >> 34 == serial && distance(to, seen) > 0 &&
+           !atomic_compare_exchange_weak_explicit(word, &seen, make_hint(to, serial),
+                                                  memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
-kin__ring *kin__ring_new(uint32_t count, kin__ref after)
+/* ---- making one, and finding it again -------------------------------------------------------------- */
+
+static kin__ring view(kin__ref self, kin__ring_block *at)
 {
-    kin__ring *ring = kin__block_new(sizeof *ring + count * sizeof(kin__cell), KIN__RING);
-    if (ring == NULL) {
-        return NULL;
+    return (kin__ring){
+        .at = at, .self = self, .count = at->count, .serial = (uint32_t)(self >> 34 & WHO_MASK)};
+}
+
+int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring)
+{
+    kin__ring_block *block = kin__block_new(sizeof *block + count * sizeof(kin__cell), KIN__RING);
+    if (block == NULL) {
+        return KIN_ENOMEM;
     }
-    ring->self = kin__block_ref(ring);
-    ring->after = after;
-    ring->count = count;
-    ring->serial = (uint32_t)((ring->self >> 34) & WHO_MASK);
-    atomic_init(&ring->next, (kin__ref)ring->serial << 34); /* chain.c: none yet, of this ring */
-    atomic_init(&ring->head, 0);
-    atomic_init(&ring->tail, 0);
+    block->count = count;
+    block->after = after;
+    kin__ring ring = view(kin__block_ref(block), block);
+    atomic_init(&block->next, make_hint(0, ring.serial));
+    atomic_init(&block->head, make_hint(0, ring.serial));
+    atomic_init(&block->tail, make_hint(0, ring.serial));
     for (uint32_t i = 0; i < count; i++) {
-        atomic_init(&ring->cells[i].apart, 0);
-        atomic_init(&ring->cells[i].state, make_state(EMPTY, i, ring->serial));
+        atomic_init(&block->cells[i].apart, 0);
+        atomic_init(&block->cells[i].state, make_state(EMPTY, i, ring.serial));
+    }
+    *ret_ring = ring;
+    return 0;
+}
+
+/* The count is read between two looks at the ref: so it is this ring's. */
+kin__ring kin__ring_at(kin__ref ref)
+{
+    kin__ring_block *block = kin__block_at(ref, KIN__RING, NULL);
+    kin__ring ring = {0};
+    if (block != NULL) {
+        ring = view(ref, block);
+        uint64_t size = sizeof *block + (uint64_t)ring.count * sizeof(kin__cell);
+        if (kin__block_size(block) != size || kin__block_at(ref, KIN__RING, NULL) == NULL) {
+            ring.at = NULL;
+        }
     }
     return ring;
+}
+
+kin__ref kin__ring_next(const kin__ring *ring)
+{
+    kin__ref next = atomic_load(&ring->at->next);
+    return next == make_hint(0, ring->serial) ? 0 : next;
+}
+
+bool kin__ring_link(const kin__ring *ring, kin__ref next)
+{
+    kin__ref none = make_hint(0, ring->serial);
+    return atomic_compare_exchange_strong(&ring->at->next, &none, next) || none == next;
 }
 
 /* ---- the dead ------------------------------------------------------------------------------------ */
@@ -116,31 +191,33 @@ static void turn(const kin__claim *c, enum status from, enum status to, uint64_t
 {
     uint64_t ours = make_state(from, c->position, kin__self());
     atomic_compare_exchange_strong(&c->cell->state, &ours,
-                                   make_state(to, position, c->ring->serial));
+                                   make_state(to, position, c->ring.serial));
 }
 
 /* A producer died in this cell: there will be no message. False when he lives. */
-static bool resolve_claimed(kin__ring *ring, kin__cell *cell, uint64_t state, uint64_t position)
+static bool resolve_claimed(const kin__ring *ring, uint64_t state, uint64_t position)
 {
+    kin__cell *cell = cell_at(ring, position);
     if (!take_over(cell, state, position)) {
         return false;
     }
     KIN__STEP("ring.resolving");
     kin__block_discard(atomic_load(&cell->apart));
     KIN__STEP("ring.resolved");
-    kin__claim ours = {.ring = ring, .cell = cell, .position = position};
+    kin__claim ours = {.ring = *ring, .cell = cell, .position = position};
     turn(&ours, CLAIMED, EMPTY, position + ring->count);
     return true;
 }
 
 /* A taker died in this cell, and a producer needs it: the message goes back, if it is still there. */
-static bool resolve_taken(kin__ring *ring, kin__cell *cell, uint64_t state, uint64_t position)
+static bool resolve_taken(const kin__ring *ring, uint64_t state, uint64_t position)
 {
+    kin__cell *cell = cell_at(ring, position);
     if (!take_over(cell, state, position)) {
         return false;
     }
     KIN__STEP("ring.returning");
-    kin__claim ours = {.ring = ring, .cell = cell, .position = position};
+    kin__claim ours = {.ring = *ring, .cell = cell, .position = position};
     bool apart = atomic_load(&cell->kind) & KIN__CELL_APART;
     if (apart && !kin__block_is_shared(atomic_load(&cell->apart))) {
         turn(&ours, TAKEN, EMPTY, position + ring->count);
@@ -153,65 +230,68 @@ static bool resolve_taken(kin__ring *ring, kin__cell *cell, uint64_t state, uint
 /* ---- putting ------------------------------------------------------------------------------------- */
 
 /* Moves head over what is done, and returns where it stands. */
-static uint64_t find_head(kin__ring *ring)
+static uint64_t find_head(const kin__ring *ring)
 {
-    uint64_t from = atomic_load(&ring->head);
-    uint64_t head = from;
-    while (ahead(atomic_load(&cell_at(ring, head)->state), head) > 0) {
+    uint64_t head = hint(&ring->at->head);
+    uint64_t state;
+    for (uint32_t i = 0; i <= ring->count && look_at(ring, head, &state) == DONE; i++) {
         head++;
     }
-    advance(&ring->head, from, head);
+    advance(&ring->at->head, head, ring->serial);
     return head;
 }
 
-/* The oldest cell is in the way of a put at `position`: whose death would change that? */
-static enum kin__found full(kin__ring *ring, kin__claim *ret)
+/* The oldest cell is in the way of a put: whose death would change that? KIN__GOT: look again. */
+static enum kin__found full(const kin__ring *ring, kin__claim *ret)
 {
     uint64_t head = find_head(ring);
-    kin__cell *cell = cell_at(ring, head);
-    uint64_t state = atomic_load(&cell->state);
-    bool held = ahead(state, head) == 0 && (status_of(state) == TAKEN || status_of(state) == CLAIMED);
-    if (!held) {
+    uint64_t state;
+    enum place place = look_at(ring, head, &state);
+    if (place != PASSED_ON && place != HELD) {
         return KIN__NONE;
     }
-    if (status_of(state) == TAKEN ? resolve_taken(ring, cell, state, head)
-                                  : resolve_claimed(ring, cell, state, head)) {
-        return KIN__GOT; /* look again */
+    if (place == HELD ? resolve_claimed(ring, state, head) : resolve_taken(ring, state, head)) {
+        return KIN__GOT;
     }
     ret->holder = who(state);
     return KIN__HELD;
 }
 
-/* Claims the next EMPTY cell; at most `limit` positions may be in use. */
-enum kin__found kin__ring_claim(kin__ring *ring, uint64_t limit, kin__claim *ret)
+static bool beyond(const kin__ring *ring, uint64_t position, uint64_t limit)
 {
-    uint64_t from = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    uint64_t position = from;
-    for (;;) {
-        kin__cell *cell = cell_at(ring, position);
-        uint64_t state = atomic_load(&cell->state);
-        int64_t distance = ahead(state, position);
-        bool open = distance == 0 && status_of(state) == EMPTY;
-        if (distance == 0 && status_of(state) == SEALED) {
-            return KIN__OVER;
+    return limit != 0 &&
+           distance(position, hint(&ring->at->head)) >= (int64_t)limit &&
+           distance(position, find_head(ring)) >= (int64_t)limit;
+}
+
+/* Claims the next EMPTY cell; at most `limit` positions may be in use (0: all there are). */
+enum kin__found kin__ring_claim(const kin__ring *ring, uint64_t limit, kin__claim *ret)
+{
+    uint64_t position = hint(&ring->at->tail);
+    for (uint32_t looked = 0; looked <= 2 * ring->count;) {
+        uint64_t state;
+        enum place place = look_at(ring, position, &state);
+        if (place == END || place == GONE) {
+            return place == END ? KIN__OVER : KIN__HELD;
         }
-        if (distance < 0 ||
-            (open && position - atomic_load_explicit(&ring->head, memory_order_relaxed) >= limit &&
-             position - find_head(ring) >= limit)) {
+        if (place == BEHIND || (place == OPEN && beyond(ring, position, limit))) {
             enum kin__found found = full(ring, ret);
             if (found != KIN__GOT) {
                 return found;
             }
-        } else if (!open) {
+        } else if (place != OPEN) {
             position++;
-        } else if (atomic_compare_exchange_strong(&cell->state, &state,
+            looked++;
+        } else if (atomic_compare_exchange_strong(&cell_at(ring, position)->state, &state,
                                                   make_state(CLAIMED, position, kin__self()))) {
             KIN__STEP("ring.claimed");
-            advance(&ring->tail, from, position + 1);
-            *ret = (kin__claim){.ring = ring, .cell = cell, .position = position};
+            advance(&ring->at->tail, position + 1, ring->serial);
+            *ret = (kin__claim){
+                .ring = *ring, .cell = cell_at(ring, position), .position = position};
             return KIN__GOT;
         }
     }
+    return KIN__HELD; /* everything moved while we looked: worth another look */
 }
 
 void kin__ring_publish(const kin__claim *claim)
@@ -229,65 +309,64 @@ static bool is_wanted(const kin__cell *cell, const kin__want *want)
 }
 
 /* Held for so long that many were taken since: worth a question, though there is more to take. */
-static bool left_behind(kin__ring *ring, uint64_t position)
+static bool left_behind(const kin__ring *ring, uint64_t position)
 {
-    return atomic_load_explicit(&ring->tail, memory_order_relaxed) - position > 32;
+    return distance(hint(&ring->at->tail), position) > 32;
 }
 
 /* One look at one position. KIN__GOT: claimed. KIN__OVER: go on with the next position. */
-static enum kin__found look(kin__ring *ring, const kin__want *want, bool ask, kin__claim *ret)
+static enum kin__found look(const kin__ring *ring, const kin__want *want, bool ask, kin__claim *ret)
 {
     uint64_t position = ret->position;
-    kin__cell *cell = cell_at(ring, position);
+    ret->cell = cell_at(ring, position);
     for (;;) {
-        uint64_t state = atomic_load(&cell->state);
-        if (ahead(state, position) != 0) {
-            return KIN__OVER;
-        }
-        switch (status_of(state)) {
-        case READY:
-            if (!is_wanted(cell, want)) {
-                ret->cell = cell;
+        uint64_t state;
+        switch (look_at(ring, position, &state)) {
+        case HERE:
+            if (!is_wanted(ret->cell, want)) {
                 return KIN__SHORT;
             }
-            if (atomic_compare_exchange_strong(&cell->state, &state,
+            if (atomic_compare_exchange_strong(&ret->cell->state, &state,
                                                make_state(TAKEN, position, kin__self()))) {
                 return KIN__GOT;
             }
             break;
-        case CLAIMED:
-            if (!ask || !resolve_claimed(ring, cell, state, position)) {
+        case HELD:
+            if (!ask || !resolve_claimed(ring, state, position)) {
                 ret->holder = who(state);
                 return KIN__HELD;
             }
             break;
-        case TAKEN:
-            if (!(ask || left_behind(ring, position)) || !resolve_taken(ring, cell, state, position)) {
+        case PASSED_ON:
+            if (!(ask || left_behind(ring, position)) || !resolve_taken(ring, state, position)) {
                 ret->holder = who(state);
                 return KIN__OVER; /* R4 */
             }
             break;
-        default:
+        case DONE:
+            return KIN__OVER;
+        case OPEN:
+        case END:
             return KIN__NONE;
+        default:
+            return KIN__HELD;
         }
     }
 }
 
-enum kin__found kin__ring_take(kin__ring *ring, const kin__want *want, bool ask, kin__claim *ret)
+/* KIN__OVER: the ring is sealed there. `holder` may be set with any answer: of a cell passed over. */
+enum kin__found kin__ring_take(const kin__ring *ring, const kin__want *want, bool ask,
+                               kin__claim *ret)
 {
-    *ret = (kin__claim){.ring = ring, .position = atomic_load_explicit(&ring->head,
-                                                                       memory_order_relaxed)};
+    *ret = (kin__claim){.ring = *ring, .position = hint(&ring->at->head)};
     for (uint32_t looked = 0; looked <= ring->count; looked++) {
         enum kin__found found = look(ring, want, ask, ret);
         if (found == KIN__GOT) {
             KIN__STEP("ring.taken");
-            ret->cell = cell_at(ring, ret->position);
-            return KIN__GOT;
         }
         if (found == KIN__NONE) {
-            uint64_t state = atomic_load(&cell_at(ring, ret->position)->state);
-            bool sealed = status_of(state) == SEALED && ahead(state, ret->position) == 0;
-            return sealed ? KIN__OVER : KIN__NONE; /* holder: of a cell we passed over */
+            uint64_t state;
+            return look_at(ring, ret->position, &state) == END ? KIN__OVER : KIN__NONE;
         }
         if (found != KIN__OVER) {
             return found;
@@ -300,9 +379,9 @@ enum kin__found kin__ring_take(kin__ring *ring, const kin__want *want, bool ask,
 void kin__ring_finish(const kin__claim *claim)
 {
     KIN__STEP("ring.finishing");
-    turn(claim, TAKEN, EMPTY, claim->position + claim->ring->count);
+    turn(claim, TAKEN, EMPTY, claim->position + claim->ring.count);
     KIN__STEP("ring.finished");
-    (void)find_head(claim->ring);
+    (void)find_head(&claim->ring);
 }
 
 /* The message stays: it is the next one to take again. */
@@ -313,44 +392,44 @@ void kin__ring_return(const kin__claim *claim)
 
 /* ---- the end of a ring ---------------------------------------------------------------------------- */
 
-/* Seals the first EMPTY cell. False when a producer was faster. */
-bool kin__ring_seal(kin__ring *ring)
+/* Seals the first EMPTY cell. False when a producer was faster, or there is none. */
+bool kin__ring_seal(const kin__ring *ring)
 {
-    uint64_t position = atomic_load(&ring->tail);
+    uint64_t position = hint(&ring->at->tail);
     for (uint32_t looked = 0; looked <= ring->count; looked++, position++) {
-        kin__cell *cell = cell_at(ring, position);
-        uint64_t state = atomic_load(&cell->state);
-        if (ahead(state, position) < 0) {
-            return false; /* full: no EMPTY cell to seal yet */
-        }
-        if (ahead(state, position) == 0 && status_of(state) == SEALED) {
+        uint64_t state;
+        enum place place = look_at(ring, position, &state);
+        if (place == END) {
             return true;
         }
-        if (ahead(state, position) == 0 && status_of(state) == EMPTY) {
-            return atomic_compare_exchange_strong(&cell->state, &state,
+        if (place == BEHIND || place == GONE) {
+            return false;
+        }
+        if (place == OPEN) {
+            return atomic_compare_exchange_strong(&cell_at(ring, position)->state, &state,
                                                   make_state(SEALED, position, ring->serial));
         }
     }
     return false;
 }
 
-bool kin__ring_is_done(kin__ring *ring)
+bool kin__ring_is_done(const kin__ring *ring)
 {
-    uint64_t head = find_head(ring);
-    uint64_t state = atomic_load(&cell_at(ring, head)->state);
-    return ahead(state, head) == 0 && status_of(state) == SEALED;
+    uint64_t state;
+    return look_at(ring, find_head(ring), &state) == END;
 }
 
-uint64_t kin__ring_length(kin__ring *ring)
+uint64_t kin__ring_length(const kin__ring *ring)
 {
-    uint64_t head = find_head(ring);
+    uint64_t position = find_head(ring);
     uint64_t length = 0;
-    for (uint64_t position = head; position < head + ring->count; position++) {
-        uint64_t state = atomic_load(&cell_at(ring, position)->state);
-        if (ahead(state, position) < 0 || status_of(state) == EMPTY || status_of(state) == SEALED) {
+    for (uint32_t i = 0; i < ring->count; i++, position++) {
+        uint64_t state;
+        enum place place = look_at(ring, position, &state);
+        if (place == OPEN || place == END || place == BEHIND || place == GONE) {
             break;
         }
-        length += ahead(state, position) == 0 && status_of(state) == READY;
+        length += place == HERE;
     }
     return length;
 }
@@ -369,10 +448,10 @@ static void drain(kin__cell *cell)
     kin__block_discard(apart);
 }
 
-void kin__ring_drain(kin__ring *ring)
+void kin__ring_drain(const kin__ring *ring)
 {
     for (uint32_t i = 0; i < ring->count; i++) {
-        kin__cell *cell = &ring->cells[i];
+        kin__cell *cell = &ring->at->cells[i];
         uint64_t state = atomic_load(&cell->state);
         uint64_t taken = (state & ~((uint64_t)7 << STATUS_SHIFT) & ~WHO_MASK) |
                          (uint64_t)TAKEN << STATUS_SHIFT | kin__self();

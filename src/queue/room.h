@@ -24,15 +24,23 @@ typedef struct kin__cell {
     unsigned char bytes[KIN__CELL_ROOM];
 } kin__cell;
 
-typedef struct kin__ring {
-    kin__ref self;
-    uint32_t count;  /* of cells: a power of two */
-    uint32_t serial; /* tells this ring from others that lay here before */
-    kin__ref after; /* the ring that this one was made to follow; 0: the first */
-    _Atomic kin__ref next;
-    _Alignas(64) _Atomic uint64_t head; /* hint: all before it is done */
-    _Alignas(64) _Atomic uint64_t tail; /* hint: all before it was claimed */
+typedef struct kin__ring_block {
+    uint32_t count;        /* of cells: a power of two */
+    kin__ref after;        /* the ring that this one was made to follow; 0: the first */
+    _Atomic kin__ref next; /* 0 position and the serial: none yet */
+    _Alignas(64) _Atomic uint64_t head; /* hints, with the serial: all before it is done */
+    _Alignas(64) _Atomic uint64_t tail; /* all before it was claimed */
     _Alignas(64) kin__cell cells[];
+} kin__ring_block;
+
+/* A ring as a process sees it. Rings are freed while somebody may still look at them, and their
+ * memory is used again; it is never taken away. So what a process knows of a ring it has read once,
+ * while the ref was good, and every change that it makes is a CAS that fails on another ring. */
+typedef struct kin__ring {
+    kin__ring_block *at; /* NULL: gone */
+    kin__ref self;
+    uint32_t count;
+    uint32_t serial; /* tells this ring from others that lay here before */
 } kin__ring;
 
 struct kin_queue {
@@ -40,7 +48,7 @@ struct kin_queue {
     _Atomic uint32_t closed;
     _Atomic kin__ref first;    /* the ring to take from */
     _Atomic kin__ref last;     /* hint: the ring to put into */
-    _Atomic kin__ref linking;  /* a ring on its way to be somebody's next: chain.c */
+    _Atomic kin__ref linking;  /* which ring is last, or one on its way to be: chain.c */
     _Atomic kin__ref retiring; /* a ring on its way out */
     _Alignas(64) kin__gate not_empty;
     _Alignas(64) kin__gate not_full;
@@ -58,7 +66,7 @@ enum kin__found {
 
 /* A cell claimed by this process: for a put, not yet visible; for a take, not yet gone. */
 typedef struct kin__claim {
-    kin__ring *ring;
+    kin__ring ring;
     kin__cell *cell;
     uint64_t position;
     kin__id holder; /* with KIN__HELD: whose death would change the answer */
@@ -71,23 +79,26 @@ typedef struct kin__want {
 } kin__want;
 
 /* ---- ring.c ---- */
-kin__ring *kin__ring_new(uint32_t count, kin__ref after);
-void kin__ring_drain(kin__ring *ring); /* its messages are gone, with all they hold */
-enum kin__found kin__ring_claim(kin__ring *ring, uint64_t limit, kin__claim *ret);
+int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring);
+kin__ring kin__ring_at(kin__ref ref);
+void kin__ring_drain(const kin__ring *ring); /* its messages are gone, with all they hold */
+enum kin__found kin__ring_claim(const kin__ring *ring, uint64_t limit, kin__claim *ret);
 void kin__ring_publish(const kin__claim *claim);
-enum kin__found kin__ring_take(kin__ring *ring, const kin__want *want, bool ask, kin__claim *ret);
+enum kin__found kin__ring_take(const kin__ring *ring, const kin__want *want, bool ask,
+                               kin__claim *ret);
 void kin__ring_finish(const kin__claim *claim);
 void kin__ring_return(const kin__claim *claim);
-bool kin__ring_seal(kin__ring *ring);    /* after kin__ring_take found KIN__NONE or KIN__HELD */
-bool kin__ring_is_done(kin__ring *ring); /* sealed, and all before it finished */
-uint64_t kin__ring_length(kin__ring *ring);
+bool kin__ring_seal(const kin__ring *ring);    /* after kin__ring_take found KIN__NONE */
+bool kin__ring_is_done(const kin__ring *ring); /* sealed, and all before it finished */
+uint64_t kin__ring_length(const kin__ring *ring);
+kin__ref kin__ring_next(const kin__ring *ring);               /* 0 while there is none */
+bool kin__ring_link(const kin__ring *ring, kin__ref next);    /* if there is none */
 
 /* ---- chain.c ---- */
-kin__ring *kin__ring_at(kin__ref ref); /* NULL when it is gone */
-kin__ref kin__ring_next(kin__ring *ring); /* 0 while there is none */
-int kin__chain_grow(kin_queue *queue, kin__ring *last);
-void kin__chain_retire(kin_queue *queue, kin__ring *first);
-kin__ring *kin__chain_last(kin_queue *queue);
+kin__ref kin__chain_begin(const kin__ring *ring); /* what `linking` is for a chain of one */
+int kin__chain_grow(kin_queue *queue, const kin__ring *last);
+void kin__chain_retire(kin_queue *queue, const kin__ring *first);
+kin__ring kin__chain_last(kin_queue *queue);
 void kin__chain_settle(kin_queue *queue); /* finishes what somebody may have left half-done */
 
 /* ---- wait.c: the same, asleep if need be ---- */

@@ -19,16 +19,18 @@
 static enum kin__found try_claim(kin_queue *queue, kin__claim *ret)
 {
     for (;;) {
-        kin__ring *last = kin__chain_last(queue);
-        if (last == NULL || atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
+        kin__ring last = kin__chain_last(queue);
+        if (atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
             return KIN__OVER;
         }
-        uint64_t limit = queue->maxsize != 0 ? queue->maxsize : UINT64_MAX;
-        enum kin__found found = kin__ring_claim(last, limit, ret);
+        if (last.at == NULL) {
+            return KIN__HELD; /* the chain moved on while we looked */
+        }
+        enum kin__found found = kin__ring_claim(&last, queue->maxsize, ret);
         if (found == KIN__GOT || (found != KIN__OVER && queue->maxsize != 0)) {
             return found;
         }
-        if (found != KIN__OVER && kin__chain_grow(queue, last) < 0) {
+        if (found != KIN__OVER && kin__chain_grow(queue, &last) < 0) {
             return KIN__NO_MEMORY;
         }
     }
@@ -37,21 +39,21 @@ static enum kin__found try_claim(kin_queue *queue, kin__claim *ret)
 /* One try to claim the oldest message. */
 static enum kin__found try_take(kin_queue *queue, const kin__want *want, bool ask, kin__claim *ret)
 {
-    kin__ring *ring = kin__ring_at(atomic_load(&queue->first));
+    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
     kin__id holder = KIN__NOBODY;
-    while (ring != NULL) {
-        enum kin__found found = kin__ring_take(ring, want, ask, ret);
+    while (ring.at != NULL) {
+        enum kin__found found = kin__ring_take(&ring, want, ask, ret);
         holder = ret->holder != KIN__NOBODY ? ret->holder : holder;
-        kin__ref next = kin__ring_next(ring);
+        kin__ref next = kin__ring_next(&ring);
         if (found == KIN__NONE && (next != 0 || atomic_load(&queue->closed))) {
-            (void)kin__ring_seal(ring); /* or a producer was faster: either way, look again */
+            (void)kin__ring_seal(&ring); /* or a producer was faster: either way, look again */
         } else if (found == KIN__OVER && next != 0) {
-            if (kin__ring_is_done(ring)) {
-                kin__chain_retire(queue, ring);
+            if (kin__ring_is_done(&ring)) {
+                kin__chain_retire(queue, &ring);
             }
             ring = kin__ring_at(next);
         } else if (found == KIN__OVER) {
-            return kin__ring_is_done(ring) ? KIN__OVER : KIN__HELD;
+            return kin__ring_is_done(&ring) ? KIN__OVER : KIN__HELD;
         } else {
             ret->holder = holder;
             return found == KIN__NONE && holder != KIN__NOBODY ? KIN__HELD : found;

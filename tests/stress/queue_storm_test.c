@@ -1,0 +1,144 @@
+/* A crowd on one queue, and all the time somebody of it is SIGKILLed and replaced. Nothing may hang,
+ * nothing may come twice, and nothing may be lost but what a dead consumer had in his hand. */
+#include "domain/room.h"
+#include "harness.h"
+#include "queue/room.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CROWD = 8, MOST = 4096 };
+
+/* Each life of a producer has a number of its own, and numbers its messages. */
+struct life {
+    _Atomic uint32_t sent; /* puts that have returned */
+    _Atomic uint32_t seen; /* messages that consumers counted */
+    _Atomic uint32_t last; /* number of the newest one, plus 1 */
+};
+
+struct storm {
+    kin_queue *queue;
+    _Atomic uint32_t lives;
+    _Atomic uint32_t twice;
+    _Atomic uint32_t kills_of_consumers;
+    _Atomic int over;
+    struct life life[MOST];
+};
+
+struct message {
+    uint32_t life, number;
+    uint64_t check;
+    char filling[]; /* none, or as much as needs a block */
+};
+
+static uint64_t checksum(uint32_t life, uint32_t number)
+{
+    return (life * UINT64_C(0x9e3779b97f4a7c15)) ^ number;
+}
+
+static int produce(void *ctx)
+{
+    struct storm *s = ctx;
+    uint32_t me = atomic_fetch_add(&s->lives, 1);
+    char bytes[600] = {0};
+    struct message *m = (struct message *)(void *)bytes;
+    for (uint32_t i = 0; !s->over && me < MOST; i++) {
+        *m = (struct message){.life = me, .number = i, .check = checksum(me, i)};
+        size_t size = i % 3 == 0 ? sizeof bytes : sizeof *m;
+        int rv = kin_queue_put_bytes(s->queue, bytes, size, 0.1);
+        if (rv == 0) {
+            s->life[me].sent = i + 1;
+        } else if (rv == KIN_ETIMEDOUT) {
+            i--;
+        } else {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int consume(void *ctx)
+{
+    struct storm *s = ctx;
+    char bytes[600];
+    struct message *m = (struct message *)(void *)bytes;
+    for (;;) {
+        ssize_t size = kin_queue_get_bytes(s->queue, bytes, sizeof bytes, KIN_FOREVER);
+        if (size == KIN_ECLOSED) {
+            return 0;
+        }
+        if (size < (ssize_t)sizeof *m || m->check != checksum(m->life, m->number)) {
+            return 1;
+        }
+        s->life[m->life].seen++;
+        uint32_t last = s->life[m->life].last;
+        while (last <= m->number &&
+               !atomic_compare_exchange_weak(&s->life[m->life].last, &last, m->number + 1)) {
+        }
+    }
+}
+
+static void check_lives(struct storm *s)
+{
+    uint64_t sent = 0;
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < s->lives; i++) {
+        CHECK_LE(s->life[i].last, s->life[i].sent + 1); /* killed between publish and count */
+        CHECK_LE(s->life[i].seen, s->life[i].sent + 1);
+        sent += s->life[i].sent;
+        seen += s->life[i].seen;
+    }
+    printf("# %u lives, %llu messages, %u consumers killed\n", s->lives, (unsigned long long)sent,
+           s->kills_of_consumers);
+    CHECK_GT(seen, 0);
+    CHECK_GE(seen + s->kills_of_consumers, sent);
+}
+
+static double storm_seconds(void)
+{
+    const char *text = getenv("KIN_STORM_SECONDS");
+    return text != NULL ? atof(text) : 3;
+}
+
+static void rage(uint64_t maxsize)
+{
+    struct storm *s = test_shared(sizeof *s);
+    CHECK_OK(kin_queue_new(&s->queue, KIN_OPT(kin_queue_options, .maxsize = maxsize)));
+    pid_t pids[CROWD];
+    for (int i = 0; i < CROWD; i++) {
+        pids[i] = test_child(i % 2 ? consume : produce, s);
+    }
+    double end = kin_now() + storm_seconds();
+    while (kin_now() < end && s->lives < MOST - CROWD) {
+        int victim = (int)(test_random() % CROWD);
+        kin__os_sleep_until(kin__os_now() + (int64_t)(test_random() % 8000000));
+        kill(pids[victim], SIGKILL);
+        CHECK_EQ(test_join(pids[victim]), -SIGKILL);
+        s->kills_of_consumers += victim % 2;
+        pids[victim] = test_child(victim % 2 ? consume : produce, s);
+    }
+    s->over = 1;
+    for (int i = 0; i < CROWD; i += 2) {
+        CHECK_EQ(test_join(pids[i]), 0);
+    }
+    CHECK_OK(kin_queue_close(s->queue));
+    for (int i = 1; i < CROWD; i += 2) {
+        CHECK_EQ(test_join(pids[i]), 0);
+    }
+    check_lives(s);
+    kin_queue_free(s->queue);
+    kin_usage_info usage;
+    CHECK_OK(kin_usage(&usage));
+    CHECK_EQ(usage.blocks, 0);
+}
+
+TEST_WITHIN(200, an_unbounded_queue_survives_the_storm)
+{
+    rage(0);
+}
+
+TEST_WITHIN(200, a_bounded_queue_survives_the_storm)
+{
+    rage(50);
+}

@@ -1,0 +1,42 @@
+#include "harness.h"
+
+#include "obj/node.h"
+
+TEST(a_walk_goes_deep_and_comes_back)
+{
+    kin_obj list = kin_list();
+    walk path;
+    kin__walk_begin(&path);
+    CHECK_NULL(walk_top(&path));
+    box *boxes[1000];
+    for (size_t i = 0; i < 1000; i++) {
+        boxes[i] = list.as.p;
+        CHECK_EQ(kin__walk_push(&path, list.as.p), 0);
+        walk_top(&path)->at = i;
+        list = kin_list(list);
+    }
+    for (size_t i = 1000; i-- > 0;) {
+        CHECK_PTR(walk_top(&path)->box, boxes[i]);
+        CHECK_EQ(walk_top(&path)->at, i);
+        path.depth--;
+    }
+    kin__walk_end(&path);
+    kin_release(list);
+}
+
+TEST(a_walk_knows_what_it_is_in)
+{
+    kin_obj a = kin_list();
+    kin_obj b = kin_list(kin_retain(a));
+    walk path;
+    kin__walk_begin(&path);
+    CHECK_EQ(kin__walk_push(&path, a.as.p), 0);
+    CHECK_EQ(kin__walk_push(&path, b.as.p), 0);
+    CHECK_EQ(kin__walk_push(&path, a.as.p), ON_PATH);
+    CHECK_EQ(path.depth, 2);
+    path.depth = 1;
+    CHECK_EQ(kin__walk_push(&path, b.as.p), 0);
+    kin__walk_end(&path);
+    kin_release(a);
+    kin_release(b);
+}
