@@ -28,18 +28,20 @@ typedef struct segment {
 } segment;
 
 typedef struct module {
-    _Atomic int state;
     uint64_t id;
     uintptr_t base;
     segment code[SEGMENTS]; /* unused ones are empty */
 } module;
 
-static module modules[MODULES];
+static struct {
+    _Atomic int state;
+    module module;
+} table[MODULES];
 
 /* A static program has no dlopen, and no module that could go away. */
 __attribute__((weak)) extern void *dlopen(const char *, int);
 
-/* ---- names ---------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------- */
 
 static uint64_t hash(uint64_t h, const void *data, size_t size)
 {
@@ -111,7 +113,7 @@ static void describe(const struct dl_phdr_info *info, module *ret)
     ret->id = id != 0 ? id : likeness(info);
 }
 
-/* ---- looking -------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------- */
 
 static bool has_code(const module *m, uintptr_t address)
 {
@@ -156,23 +158,21 @@ static void remember(const module *found)
 {
     for (unsigned i = 0; i < MODULES; i++) {
         int state = FREE;
-        if (atomic_compare_exchange_strong(&modules[i].state, &state, TAKEN)) {
-            modules[i].id = found->id;
-            modules[i].base = found->base;
-            memcpy(modules[i].code, found->code, sizeof found->code);
+        if (atomic_compare_exchange_strong(&table[i].state, &state, TAKEN)) {
+            table[i].module = *found;
             /* pairs with the acquire in known() */
-            atomic_store_explicit(&modules[i].state, DONE, memory_order_release);
+            atomic_store_explicit(&table[i].state, DONE, memory_order_release);
             return;
         }
     }
 }
 
-/* The table's entry that has an address, or if that is 0 an id. */
+/* The table's module that has an address, or if that is 0 an id. */
 static const module *known(uintptr_t address, uint64_t id)
 {
     for (unsigned i = 0; i < MODULES; i++) {
-        const module *m = &modules[i];
-        int state = atomic_load_explicit(&m->state, memory_order_acquire);
+        const module *m = &table[i].module;
+        int state = atomic_load_explicit(&table[i].state, memory_order_acquire);
         if (state == FREE) {
             return NULL;
         }

@@ -132,6 +132,11 @@ void kin__os_set_name(const char *name)
     prctl(PR_SET_NAME, name);
 }
 
+int kin__os_exit_code(int status)
+{
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 int kin__os_kill(pid_t pid, int signal)
 {
     return kill(pid, signal) < 0 ? -errno : 0;

@@ -114,6 +114,9 @@ int kin__os_wait_child(pid_t pid, int pidfd, int64_t deadline);
  * be -1 for any; *ret_pid says which. */
 int kin__os_reap(pid_t pid, int *ret_status, pid_t *ret_pid);
 
+/* A wait status as Python's exit code: minus the signal that killed it, or what it exited with. */
+int kin__os_exit_code(int status);
+
 int kin__os_kill(pid_t pid, int signal);
 
 /* This process dies by SIGKILL when its parent's thread ends. Only for children of processes

@@ -69,8 +69,21 @@ static void reap_nursery(kin_pool *pool)
     }
 }
 
-static void free_parts(kin_pool *pool)
+/* Tasks whose future nobody can free any more. */
+static void free_orphan(void *block, void *ctx)
 {
+    kin__task *task = block;
+    const kin_pool *pool = ctx;
+    bool let_go = atomic_load(&task->state) & KIN__TASK_LET_GO;
+    if (task->pool == pool->self && (let_go || !kin__alive(task->submitter))) {
+        kin__block_discard(atomic_load(&task->result));
+        (void)kin__block_free(task);
+    }
+}
+
+void kin__pool_free_parts(kin_pool *pool)
+{
+    kin__block_each(KIN__TASK, free_orphan, pool);
     kin_queue_free(pool->queue);
     kin__block_free(pool);
 }
@@ -119,7 +132,7 @@ int kin_pool_new(kin_pool **ret_pool, const kin_pool_options *options)
     kin__block_give(pool);
     rv = start(pool);
     if (rv < 0) {
-        free_parts(pool);
+        kin__pool_free_parts(pool);
         return rv;
     }
     *ret_pool = pool;
@@ -170,18 +183,6 @@ int kin_pool_join(kin_pool *pool, double timeout)
     return rv;
 }
 
-/* Tasks whose future nobody can free any more. */
-static void free_orphan(void *block, void *ctx)
-{
-    kin__task *task = block;
-    const kin_pool *pool = ctx;
-    bool let_go = atomic_load(&task->state) & KIN__TASK_LET_GO;
-    if (task->pool == pool->self && (let_go || !kin__alive(task->submitter))) {
-        kin__block_discard(atomic_load(&task->result));
-        (void)kin__block_free(task);
-    }
-}
-
 void kin_pool_free(kin_pool *pool)
 {
     if (pool == NULL) {
@@ -197,6 +198,5 @@ void kin_pool_free(kin_pool *pool)
     }
     (void)kin_pool_terminate(pool);
     (void)kin_pool_join(pool, KIN_FOREVER); /* KIN_EBROKEN: as good as over */
-    kin__block_each(KIN__TASK, free_orphan, pool);
-    free_parts(pool);
+    kin__pool_free_parts(pool);
 }

@@ -109,6 +109,9 @@ extern const kin__nursery_ops kin__supervise_ops;
 
 void kin__pool_turn(kin_pool *pool, uint32_t phase); /* and wakes who waits for it */
 
+/* ---- pool.c ---- */
+void kin__pool_free_parts(kin_pool *pool); /* when nobody works in it any more */
+
 /* ---- progress.c ---- */
 typedef struct kin__progress {
     bool shown;

@@ -10,14 +10,13 @@
  *      TERMINATING   nobody; and what is in the queue is cancelled
  *      OVER          the nursery leaves
  *
- * Death. The nursery killed: its workers die with it; futures find `supervisor` dead: KIN_EBROKEN.
+ * Death. The maker killed: the workers are killed, and the pool's memory is given back. The nursery
+ * killed: its workers die with it; futures find `supervisor` dead: KIN_EBROKEN.
  */
 #include "room.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 void kin__pool_turn(kin_pool *pool, uint32_t phase)
 {
@@ -27,21 +26,19 @@ void kin__pool_turn(kin_pool *pool, uint32_t phase)
     kin__gate_open(&pool->changed);
 }
 
-static void describe(const kin__worker *worker, int status, char *text, size_t size)
+static void describe(const kin__worker *worker, int code, char *text, size_t size)
 {
     long pid = atomic_load(&worker->pid);
-    if (WIFSIGNALED(status)) {
-        int signal = WTERMSIG(status);
-        snprintf(text, size, "worker %ld died of signal %d (%s) in the task", pid, signal,
-                 strsignal(signal));
+    if (code < 0) {
+        snprintf(text, size, "worker %ld died of signal %d (%s) in the task", pid, -code,
+                 strsignal(-code));
     } else {
-        snprintf(text, size, "worker %ld left with exit code %d in the task", pid,
-                 WEXITSTATUS(status));
+        snprintf(text, size, "worker %ld left with exit code %d in the task", pid, code);
     }
 }
 
 /* Worker `index` has ended: what he was running, he will not finish. */
-static void worker_ended(void *ctx, unsigned index, int status)
+static void worker_ended(void *ctx, unsigned index, int code)
 {
     kin_pool *pool = ctx;
     kin__worker *worker = &pool->workers[index];
@@ -51,13 +48,12 @@ static void worker_ended(void *ctx, unsigned index, int status)
     if (id != KIN__NOBODY && task != NULL) {
         uint64_t running = KIN__TASK_STATE(KIN__TASK_RUNNING, id);
         char text[sizeof task->text];
-        describe(worker, status, text, sizeof text);
+        describe(worker, code, text, sizeof text);
         bool terminated = atomic_load(&pool->phase) >= KIN__POOL_TERMINATING;
         (void)kin__task_lose(task, running, terminated ? KIN_ECANCELLED : KIN_ECRASHED,
                              terminated ? "the pool was terminated" : text);
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
-        atomic_load(&pool->phase) == KIN__POOL_CLOSING) {
+    if (code == 0 && atomic_load(&pool->phase) == KIN__POOL_CLOSING) {
         worker->retired = true;
     }
     kin__os_add_and_wake(&pool->queue->not_empty.word); /* who naps over his cell may look now */
@@ -155,5 +151,16 @@ static bool tend(void *ctx, kin__nursery *nursery)
     }
 }
 
+/* The maker has died. Relatives who still wait for a result hear that there will be none. */
+static void orphaned(void *ctx)
+{
+    kin_pool *pool = ctx;
+    kin__pool_turn(pool, KIN__POOL_TERMINATING);
+    (void)kin_queue_close(pool->queue);
+    cancel_queued(pool);
+    kin__pool_turn(pool, KIN__POOL_OVER);
+    kin__pool_free_parts(pool);
+}
+
 const kin__nursery_ops kin__supervise_ops = {
-    .run = kin__worker_run, .ended = worker_ended, .tend = tend};
+    .run = kin__worker_run, .ended = worker_ended, .tend = tend, .orphaned = orphaned};

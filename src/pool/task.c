@@ -86,10 +86,11 @@ static void done_with(kin__task *task, uint64_t state)
         return;
     }
     kin_obj result;
-    if (kin__task_result(task, &result) < 0) {
-        kin_log(KIN_LOG_WARNING, "a task that nobody waits for failed: %s", kin_errmsg());
-    } else {
+    int rv = kin__task_result(task, &result);
+    if (rv == 0) {
         kin_release(result);
+    } else if (rv != KIN_ECANCELLED) { /* that was somebody's wish */
+        kin_log(KIN_LOG_WARNING, "a task that nobody waits for failed: %s", kin_errmsg());
     }
     free_task(task);
 }

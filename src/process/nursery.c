@@ -83,12 +83,12 @@ static void bury(kin__nursery *nursery, pid_t pid, int status)
         if (nursery->children[i] == pid) {
             nursery->children[i] = 0;
             kin__ended(pid);
-            nursery->ops->ended(nursery->ctx, i, status);
+            nursery->ops->ended(nursery->ctx, i, kin__os_exit_code(status));
         }
     }
 }
 
-static void reap_all(kin__nursery *nursery)
+static void reap_ended(kin__nursery *nursery)
 {
     int status;
     pid_t pid;
@@ -102,21 +102,33 @@ static bool maker_is_gone(const kin__nursery *nursery)
     return kin__os_getppid() != nursery->maker;
 }
 
-static _Noreturn void leave_all(kin__nursery *nursery)
+/* Kills all children, and waits until they are gone: at most what a SIGKILL takes. */
+static void end_children(kin__nursery *nursery)
 {
     for (unsigned i = 0; i < nursery->places; i++) {
         kin__nursery_kill(nursery, i);
     }
-    kin__os_leave(0);
+    for (unsigned i = 0; i < nursery->places; i++) {
+        if (nursery->children[i] != 0) {
+            (void)kin__os_wait_child(nursery->children[i], -1, KIN__NEVER);
+        }
+    }
+    reap_ended(nursery);
 }
 
 static _Noreturn void tend_for_life(kin__nursery *nursery)
 {
     for (;;) {
-        reap_all(nursery);
+        reap_ended(nursery);
         nursery->hungry = false;
-        if (maker_is_gone(nursery) || !nursery->ops->tend(nursery->ctx, nursery)) {
-            leave_all(nursery);
+        if (maker_is_gone(nursery)) {
+            end_children(nursery);
+            nursery->ops->orphaned(nursery->ctx);
+            kin__os_leave(0);
+        }
+        if (!nursery->ops->tend(nursery->ctx, nursery)) {
+            end_children(nursery);
+            kin__os_leave(0);
         }
         bool blind = nursery->hungry || nursery->maker_fd < 0;
         const int fds[2] = {nursery->signal_fd, nursery->maker_fd};

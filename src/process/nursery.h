@@ -16,10 +16,12 @@ typedef struct kin__nursery kin__nursery;
 typedef struct kin__nursery_ops {
     /* The life of child `index`, in that child. Its process leaves with the value. */
     int (*run)(void *ctx, unsigned index);
-    /* Child `index` has ended, with this wait status; it is reaped and swept. */
-    void (*ended)(void *ctx, unsigned index, int status);
+    /* Child `index` has ended, with this exit code (-N: by signal N); it is reaped and swept. */
+    void (*ended)(void *ctx, unsigned index, int code);
     /* After every event: starts and kills children as needed. False: the nursery is done. */
     bool (*tend)(void *ctx, kin__nursery *nursery);
+    /* The maker has died; so have all children. What was theirs together can be given back. */
+    void (*orphaned)(void *ctx);
 } kin__nursery_ops;
 
 /* Forks a nursery for up to `places` children. Its pid, or KIN_EAGAIN, KIN_ENOMEM... */

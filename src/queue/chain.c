@@ -12,7 +12,8 @@
  *               2  new: its maker's -> the family's
  *               3  last.next: none of last -> new
  *               4  queue.linking: new -> new is last
- *   to retire:  1  queue.retiring: 0 -> old       (old is sealed, done, and queue.first)
+ *   to retire:  1  queue.retiring: 0 -> old       (old is sealed, done, and queue.first: so nobody
+ *                                                  is left who could find it but by queue.last)
  *               2  queue.first: old -> old.next;  queue.last likewise if it still points there
  *               3  old: the family's -> free
  *               4  queue.retiring: old -> 0
@@ -128,7 +129,8 @@ void kin__chain_retire(kin_queue *queue, const kin__ring *first)
 {
     carry_on_linking(queue);
     kin__ref nothing = 0;
-    if (atomic_compare_exchange_strong(&queue->retiring, &nothing, first->self)) {
+    if (atomic_load(&queue->first) == first->self && /* a later one waits until the first is done */
+        atomic_compare_exchange_strong(&queue->retiring, &nothing, first->self)) {
         KIN__STEP("chain.retiring");
     }
     carry_on_retiring(queue);
