@@ -2,7 +2,7 @@
 # linked with libkin.so. An example with an .expected file beside it is a test, labelled examples.
 find_package(OpenSSL COMPONENTS Crypto)
 
-function(kin_programs folder)
+function(kin_programs folder) # and libraries that they share
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
     foreach(source ${sources})
         get_filename_component(name ${source} NAME_WE)
@@ -13,7 +13,7 @@ function(kin_programs folder)
         endif()
         set(target ${folder}.${name})
         add_executable(${target} ${source})
-        target_link_libraries(${target} PRIVATE kin m)
+        target_link_libraries(${target} PRIVATE kin m ${ARGN})
         if(crypto)
             target_link_libraries(${target} PRIVATE OpenSSL::Crypto)
         endif()
@@ -30,4 +30,11 @@ function(kin_programs folder)
 endfunction()
 
 kin_programs(examples)
-kin_programs(bench)
+
+# What the benches share. They ask CPython, through the scripts in bench/peers.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/common/*.c)
+add_library(kin_bench STATIC ${sources})
+target_link_libraries(kin_bench PRIVATE kin)
+target_compile_definitions(kin_bench PRIVATE _GNU_SOURCE BENCH_PYTHON="/usr/bin/python3"
+    BENCH_PEERS="${PROJECT_SOURCE_DIR}/bench/peers")
+kin_programs(bench kin_bench)

@@ -51,6 +51,7 @@ typedef struct kin_domain_options {
     uint64_t reserved[4]; /* must be zero */
 } kin_domain_options;
 
+/* Sets that up. 0, KIN_EINVAL, KIN_ESTATE: the family's memory is made already. */
 KIN_API int kin_domain_setup(const kin_domain_options *options);
 
 #ifdef __cplusplus

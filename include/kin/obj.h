@@ -45,8 +45,8 @@ typedef enum kin_type {
     KIN_TYPE_SET,
 } kin_type;
 
-/* kin_obj: one value, or a reference to one. Copying the struct copies the reference without
- * counting it. Its fields are private; all zeros is the invalid object.
+/* kin_obj: one value, or a reference to one; copying the struct counts nothing. The fields are
+ * private. All zeros is the invalid object.
  *
  * Owner:     whoever made it or was given it, until released or given away.
  * Threads:   references may be taken, dropped and read anywhere; whoever changes a list, dict or
@@ -71,16 +71,16 @@ typedef kin_obj (*kin_fn)(kin_obj args);
 
 /* ---- making objects; all of them may return the invalid object ---------------------------- */
 
+/* These need no memory, so they never fail. */
 KIN_API kin_obj kin_none(void);
 KIN_API kin_obj kin_bool(bool value);
 KIN_API kin_obj kin_int(int64_t value);
 KIN_API kin_obj kin_float(double value);
 
-/* Text, copied. Meant to be UTF-8; other bytes (of a file's name, say) are kept as they are. */
+/* Text and bytes, copied. Text is meant to be UTF-8; other bytes stay as they are. */
 KIN_API kin_obj kin_str(const char *text);
 KIN_API kin_obj kin_strn(const char *text, size_t size);
 KIN_API kin_obj kin_strf(const char *format, ...) KIN_PRINTF(1, 2);
-
 KIN_API kin_obj kin_bytes(const void *data, size_t size);
 
 /* An int of any size from its magnitude, least significant byte first. */
@@ -117,10 +117,9 @@ KIN_API kin_obj kin_args_kw(kin_obj args, kin_obj names);
 /* What a failing task returns. The code is negative: one of ours, or KIN_EUSER and below. */
 KIN_API kin_obj kin_error(int code, const char *format, ...) KIN_PRINTF(2, 3);
 
+/* A function; and a queue, a lock, memory of kin_alloc... as an object, which does not own it but
+ * notices when it has been freed. */
 KIN_API kin_obj kin_func(kin_fn function);
-
-/* A queue, a lock, memory of kin_alloc... as an object. Does not own it; notices when it has been
- * freed. */
 KIN_API kin_obj kin_shared(const void *thing);
 
 /* Hands `size` bytes of kin_alloc over without copying them: they are freed with the object unless
@@ -129,10 +128,8 @@ KIN_API kin_obj kin_buffer(void *memory, size_t size);
 
 /* ---- keeping and dropping ----------------------------------------------------------------- */
 
-/* A reference that is yours. */
+/* Makes a reference that is yours; drops one. Nothing happens when a borrowed one is released. */
 KIN_API kin_obj kin_retain(kin_obj o);
-
-/* Drops a reference. Nothing happens to a borrowed one. */
 KIN_API void kin_release(kin_obj o);
 
 /* ---- changing and calling ----------------------------------------------------------------- */
@@ -156,10 +153,9 @@ KIN_API void *kin_take_buffer(kin_obj o, size_t *ret_size);
 
 /* ---- questions ---------------------------------------------------------------------------- */
 
+/* What it is; how many items it has, or bytes (a str: bytes, not characters), else 0. */
 KIN_API kin_type kin_type_of(kin_obj o);
 KIN_API bool kin_is_none(kin_obj o);
-
-/* How many items; bytes of a str (not characters), of bytes, of a buffer. Else 0. */
 KIN_API size_t kin_len(kin_obj o);
 
 /* An item of a list or tuple. Borrowed; invalid (KIN_ERANGE) beyond the end. */
@@ -177,16 +173,14 @@ KIN_API double kin_arg_float(kin_obj args, size_t index);
 KIN_API const char *kin_arg_str(kin_obj args, size_t index);
 KIN_API void *kin_arg_shared(kin_obj args, size_t index);
 
-/* Whether it is an error object or the invalid one. */
+/* Whether it is an error or the invalid object; its code and text, 0 and "" for what is neither. */
 KIN_API bool kin_is_error(kin_obj o);
-
-/* Its code, 0 for what is no error; its text, "" for what is none. */
 KIN_API int kin_error_code(kin_obj o);
 KIN_API const char *kin_error_text(kin_obj o);
 
-/* The C value. What is of another type gives 0, "" or NULL, and kin_errmsg() says so. An int is
- * also a float, a bool is also an int. Text and bytes live as long as the object, and end in a
- * zero byte that kin_len does not count. */
+/* The C value; 0, "" or NULL for what is of another type, and kin_errmsg() says so. An int is also
+ * a float, a bool also an int. Text and bytes live as long as the object, with a zero byte at the
+ * end that kin_len does not count. */
 KIN_API bool kin_as_bool(kin_obj o);
 KIN_API int64_t kin_as_int(kin_obj o);
 KIN_API double kin_as_float(kin_obj o);
@@ -215,7 +209,7 @@ KIN_API int kin_to_bigint(kin_obj o, void *magnitude, size_t room, bool *ret_neg
 /* Python's ==. 1 equals 1.0 and true; text never equals bytes. */
 KIN_API bool kin_equal(kin_obj a, kin_obj b);
 
-/* Equal objects have equal hashes, in the whole family. -1 for what cannot be a key. */
+/* Equal objects have equal hashes, in all processes (but a function's). -1: it cannot be a key. */
 KIN_API int64_t kin_hash(kin_obj o);
 
 /* Python's repr(); free() it. NULL when memory is out. */
@@ -226,7 +220,7 @@ KIN_API int kin_print(kin_obj o);
 
 /* ---- for short programs ------------------------------------------------------------------- */
 
-/* A zeroed options struct but for what is named: KIN_OPT(kin_queue_options, .maxsize = 10). */
+/* Options, zero but for what is named: KIN_OPT(kin_queue_options, .maxsize = 10). Not in C++. */
 #ifndef __cplusplus
 #define KIN_OPT(type, ...) (&(const type){ __VA_ARGS__ })
 #endif

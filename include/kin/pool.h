@@ -77,6 +77,7 @@ KIN_API int kin_pool_join(kin_pool *pool, double timeout);
 
 /* Terminates what still runs, and frees the pool; futures stay good. NULL is fine. */
 KIN_API void kin_pool_free(kin_pool *pool);
+KIN_AUTO(kin_pool)
 
 /* Calls fn(args) in a worker and waits for it. 0 and the result, which is yours (`ret_result` may
  * be NULL); or the task's own code, with its text in kin_errmsg(); or KIN_ECRASHED. */
@@ -87,7 +88,8 @@ KIN_API int kin_pool_submit(kin_pool *pool, kin_fn fn, kin_obj args,
                             const kin_submit_options *options, kin_future **ret_future);
 
 /* Calls fn((item,)) for each item of a list or tuple, and waits for all. 0 and the list of results
- * in the items' order; or the code of the first item that failed, after all have ended. */
+ * in the items' order; or the code of the first item that failed, after all chunks have ended (a
+ * chunk ends at its first failure). */
 KIN_API int kin_pool_map(kin_pool *pool, kin_fn fn, kin_obj items, const kin_map_options *options,
                          kin_obj *ret_results);
 
@@ -98,10 +100,12 @@ KIN_API int kin_future_get(kin_future *future, kin_obj *ret_result, double timeo
 /* Waits until the task is done, well or badly: 0, KIN_ETIMEDOUT, KIN_EBROKEN, KIN_EDEADLK. */
 KIN_API int kin_future_wait(kin_future *future, double timeout);
 
+/* Whether it is, well or badly. */
 KIN_API bool kin_future_done(const kin_future *future);
 
 /* Lets go of the future; the task is run all the same. NULL is fine. */
 KIN_API void kin_future_free(kin_future *future);
+KIN_AUTO(kin_future)
 
 #ifdef __cplusplus
 }

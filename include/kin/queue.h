@@ -40,7 +40,8 @@ typedef struct kin_queue_options {
     uint64_t reserved[4]; /* must be zero */
 } kin_queue_options;
 
-/* Makes an empty queue. Only KIN_EINVAL, KIN_ENOMEM. */
+/* Makes an empty queue. KIN_EINVAL, KIN_ENOMEM, or what kept this process from joining its family:
+ * KIN_EMFILE, KIN_EAGAIN. */
 KIN_API int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options);
 
 /* Puts an object, which is given away. A bounded queue that is full: KIN_EFULL with a timeout of
@@ -66,6 +67,7 @@ KIN_API int kin_queue_close(kin_queue *queue);
 /* Frees the queue and what is in it; NULL is fine. Whoever sleeps in it wakes with KIN_ECLOSED;
  * later calls say KIN_EFREED. */
 KIN_API void kin_queue_free(kin_queue *queue);
+KIN_AUTO(kin_queue)
 
 /* How many messages are there to be taken; exact while nobody puts or gets. Or an error. */
 KIN_API int64_t kin_queue_qsize(kin_queue *queue);

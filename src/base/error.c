@@ -12,6 +12,7 @@
 #define SENTENCE_ROOM 512
 
 static _Thread_local char sentence[SENTENCE_ROOM];
+static _Thread_local int failure;
 static _Thread_local char unknown_text[32];
 static _Thread_local char unknown_name[32];
 
@@ -103,7 +104,13 @@ int kin__fail(int code, const char *format, ...)
     keep(NULL, format, args);
     va_end(args);
     errno = saved;
+    failure = code;
     return code;
+}
+
+int kin__failure(void)
+{
+    return failure;
 }
 
 static int code_of(int error)
@@ -139,5 +146,6 @@ int kin__fail_os(int error, const char *format, ...)
     keep(tail, format, args);
     va_end(args);
     errno = saved;
-    return code_of(number);
+    failure = code_of(number);
+    return failure;
 }

@@ -11,7 +11,10 @@
  *     return kin__fail(KIN_ECLOSED, "put: the queue \"%s\" is closed", name); */
 int kin__fail(int code, const char *format, ...) KIN_PRINTF(2, 3);
 
-/* The same for a failed system call: -errno becomes our code (ENOMEM and ENOSPC: KIN_ENOMEM;
+/* The code of this thread's last kin__fail, for callers of what returns NULL instead of a code. */
+int kin__failure(void);
+
+/* kin__fail for a failed system call: -errno becomes our code (ENOMEM and ENOSPC: KIN_ENOMEM;
  * EMFILE, ENFILE: KIN_EMFILE; EAGAIN of a fork: KIN_EAGAIN; ETIMEDOUT and EINTR: their namesakes;
  * others: KIN_EOS), and the kernel's text is added to the sentence. */
 int kin__fail_os(int error, const char *format, ...) KIN_PRINTF(2, 3);

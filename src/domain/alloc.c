@@ -59,7 +59,7 @@ int kin_usage(kin_usage_info *ret_usage)
         return kin__fail(KIN_EINVAL, "kin_usage: the place for the answer is NULL");
     }
     if (kin__self() == KIN__NOBODY) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     domain *d = base();
     unsigned alive = kin__count_alive();

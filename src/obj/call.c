@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- arguments ---------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------- */
 
 static int check_names(kin_obj args, kin_obj names)
 {
@@ -109,7 +109,7 @@ void *kin_arg_shared(kin_obj args, size_t index)
     return there(arg) ? kin_as_shared(arg) : NULL;
 }
 
-/* ---- calls -------------------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------- */
 
 int kin__obj_result(kin_obj returned, kin_obj *ret_result)
 {
@@ -124,6 +124,11 @@ int kin__obj_result(kin_obj returned, kin_obj *ret_result)
     (void)kin__fail(code, "%s", kin_error_text(returned));
     kin_release(returned);
     return code;
+}
+
+kin_obj kin__obj_lend(kin_obj o)
+{
+    return borrowed(o);
 }
 
 int kin_call(kin_fn function, kin_obj args, kin_obj *ret_result)

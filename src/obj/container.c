@@ -33,7 +33,7 @@ static size_t stride(const box *b)
     return b->node.type == KIN_TYPE_DICT ? 2 : 1;
 }
 
-/* ---- the index ---------------------------------------------------------------------------------- */
+/* ---- the index --------------------------------------------------------------------- */
 
 /* Spreads Python's hashes, for which neighbours are neighbours. */
 static uint32_t tag_of(int64_t hash)
@@ -99,7 +99,7 @@ static void index_added(box *b, size_t entry, uint32_t tag)
     index_put(index, entry, tag);
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/* ---- finding ----------------------------------------------------------------------- */
 
 static bool same_key(kin_obj a, kin_obj b)
 {
@@ -133,7 +133,7 @@ size_t kin__box_find(box *b, kin_obj key, int64_t hash)
     return NOT_FOUND;
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------ */
 
 static void drop_all(const kin_obj *items, size_t n)
 {
@@ -216,7 +216,7 @@ kin_obj kin_range(int64_t from, int64_t to)
     return of_node(b);
 }
 
-/* ---- growing ------------------------------------------------------------------------------------ */
+/* ---- growing ----------------------------------------------------------------------- */
 
 /* Room for `more` slots besides those in use. */
 static int reserve(box *b, size_t more)
@@ -371,7 +371,7 @@ int kin_setitem(kin_obj *dict, kin_obj key, kin_obj value)
                                        : put(dict->as.p, key, value);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------- */
 
 kin_obj kin_at(kin_obj o, size_t index)
 {

@@ -10,7 +10,7 @@
 #include "node.h"
 #include <string.h>
 
-/* ---- equality ----------------------------------------------------------------------------------- */
+/* ---- equality ---------------------------------------------------------------------- */
 
 static bool is_number(kin_obj o)
 {
@@ -137,7 +137,7 @@ bool kin_equal(kin_obj a, kin_obj b)
     return (result == OPEN ? boxes_equal(a, b) : result) == SAME;
 }
 
-/* ---- hashes ------------------------------------------------------------------------------------- */
+/* ---- hashes ------------------------------------------------------------------------ */
 
 #define PRIME_1 UINT64_C(11400714785074694791) /* those of xxHash, as in Python's tuples */
 #define PRIME_2 UINT64_C(14029467366897019727)

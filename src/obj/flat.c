@@ -2,7 +2,7 @@
 #include "flat.h"
 #include <string.h>
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------- */
 
 typedef struct writer {
     uint64_t *at;  /* the first word */
@@ -220,7 +220,7 @@ int kin__flat_write(kin_obj o, void *at, size_t size)
     return rv;
 }
 
-/* ---- discarding --------------------------------------------------------------------------------- */
+/* ---- discarding -------------------------------------------------------------------- */
 
 /* Words of a head's object that follow it, but for the slots of a box. */
 static uint64_t words_of_head(uint64_t head)

@@ -127,7 +127,7 @@ static inline size_t box_size(size_t n)
 
 #define SLOTS_MAX (SIZE_MAX / 32)
 
-/* ---- object.c: life ----------------------------------------------------------------------------- */
+/* ---- object.c: life ---------------------------------------------------------------- */
 
 /* A node with a count of 1, or NULL with a sentence. */
 void *kin__node_new(kin_type type, size_t size);
@@ -136,7 +136,7 @@ const char *kin__type_name(kin_type type);
 /* "verb: a list is not a dict"; for the invalid object its own code. Returns the code. */
 int kin__obj_mismatch(kin_obj o, const char *verb, const char *wanted);
 
-/* ---- container.c -------------------------------------------------------------------------------- */
+/* ---- container.c ------------------------------------------------------------------- */
 
 box *kin__box_new(kin_type type, size_t n);
 
@@ -144,7 +144,7 @@ box *kin__box_new(kin_type type, size_t n);
 /* The entry (not slot) of a key in a dict or set, whose hash the caller knows. */
 size_t kin__box_find(box *b, kin_obj key, int64_t hash);
 
-/* ---- number.c ----------------------------------------------------------------------------------- */
+/* ---- number.c ---------------------------------------------------------------------- */
 
 enum { FLOAT_TEXT = 48 };
 void kin__float_text(double value, char ret_text[FLOAT_TEXT]);
@@ -156,11 +156,11 @@ int64_t kin__int_hash(int64_t value);
 int64_t kin__float_hash(double value);
 int kin__bigint_to_float(const bigint *b, double *ret_value);
 
-/* ---- equal.c ------------------------------------------------------------------------------------ */
+/* ---- equal.c ----------------------------------------------------------------------- */
 
 int kin__hash(kin_obj o, int64_t *ret_hash);
 
-/* ---- walk.c: where one is in nested boxes ------------------------------------------------------- */
+/* ---- walk.c: where one is in nested boxes ------------------------------------------ */
 
 typedef struct frame {
     box *box;

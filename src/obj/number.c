@@ -17,7 +17,7 @@
 #define PRIME ((UINT64_C(1) << 61) - 1)
 #define HASH_INF 314159
 
-/* ---- making and reading bigints ----------------------------------------------------------------- */
+/* ---- making and reading bigints ---------------------------------------------------- */
 
 static uint64_t low_bytes(const uint8_t *bytes, size_t n)
 {
@@ -115,7 +115,7 @@ int kin__bigint_to_float(const bigint *b, double *ret_value)
     return 0;
 }
 
-/* ---- equality and hash -------------------------------------------------------------------------- */
+/* ---- equality and hash ------------------------------------------------------------- */
 
 bool kin__bigint_equal(const bigint *a, const bigint *b)
 {
@@ -198,7 +198,7 @@ int64_t kin__float_hash(double value)
     return signed_hash(rotate(h, (unsigned)exponent), value < 0);
 }
 
-/* ---- text --------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------- */
 
 /* Divides digits by 10^9 in place; the remainder. */
 static uint32_t cut_nine(uint32_t *digits, size_t n)

@@ -10,7 +10,7 @@
  *   R1  A count of 1 that we own needs no atomic subtraction: nobody else has a reference, so
  *       nobody can be adding one.
  *   R2  The memory of a bundled node is the bundle's; the bundle goes when its last node has died.
- *   R3  With KIN_DEBUG=objects a dead node's memory is kept for a while (as long as CELLAR more have
+ *   R3  With KIN_DEBUG=objects a dead node's memory is kept for a while (until CELLAR more have
  *       died), filled with garbage and marked DEAD, so that a second release is seen.
  *
  * Death. Private memory: nothing to mend.
@@ -48,7 +48,7 @@ const char *kin__type_name(kin_type type)
     return (size_t)type < sizeof names / sizeof names[0] ? names[type] : "no object";
 }
 
-/* ---- references --------------------------------------------------------------------------------- */
+/* ---- references -------------------------------------------------------------------- */
 
 /* A node that died is touched again: only where it is kept after (R3) can that be seen. */
 static bool seen_dead(const node *n, const char *verb)
@@ -80,7 +80,7 @@ kin_obj kin__obj_own(kin_obj given)
     return given.flags & BORROWED ? kin_retain(given) : given;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------- */
 
 typedef struct burial {
     box *todo;      /* boxes that died and still hold their slots */
@@ -204,7 +204,7 @@ void kin__obj_drop(kin_obj given)
     kin_release(given);
 }
 
-/* ---- the invalid object ------------------------------------------------------------------------- */
+/* ---- the invalid object ------------------------------------------------------------ */
 
 void *kin__node_new(kin_type type, size_t size)
 {
@@ -229,7 +229,7 @@ int kin__obj_check(kin_obj o, const char *verb)
     if (o.type != KIN_TYPE_INVALID) {
         return 0;
     }
-    if (o.code == 0) {
+    if (o.code >= 0) {
         return kin__fail(KIN_EINVAL, "%s: the object was never made (it is all zeros)", verb);
     }
     return kin__fail(o.code, "%s: the object is invalid, since making or reading it failed: %s",

@@ -60,7 +60,7 @@ static void add_format(writer *w, const char *format, ...)
     add_text(w, s);
 }
 
-/* ---- text --------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------- */
 
 static bool is_printable(uint32_t c)
 {
@@ -164,7 +164,7 @@ static void add_bytes(writer *w, const chars *t)
     add(w, &quote, 1);
 }
 
-/* ---- what has no slots -------------------------------------------------------------------------- */
+/* ---- what has no slots ------------------------------------------------------------- */
 
 static void add_bigint(writer *w, const bigint *b)
 {
@@ -250,7 +250,7 @@ static void add_leaf(writer *w, kin_obj o)
     }
 }
 
-/* ---- boxes -------------------------------------------------------------------------------------- */
+/* ---- boxes ------------------------------------------------------------------------- */
 
 static void open_box(writer *w, const box *b)
 {

@@ -22,6 +22,9 @@
 /* What was given as a reference of our own: a borrowed one is retained. */
 kin_obj kin__obj_own(kin_obj given);
 
+/* The same object with the borrowed mark: as a function gets its arguments. */
+kin_obj kin__obj_lend(kin_obj o);
+
 /* Releases what was given; a borrowed one stays its owner's. */
 void kin__obj_drop(kin_obj given);
 
@@ -35,7 +38,7 @@ kin_obj kin__obj_invalid(int code);
  * error with its text as the sentence. Call it before the arguments are dropped. */
 int kin__obj_result(kin_obj returned, kin_obj *ret_result);
 
-/* ---- flat copies (flat.c) --------------------------------------------------------------------- */
+/* ---- flat copies (flat.c) ---------------------------------------------------------- */
 
 /* How many bytes the flat copy takes, a multiple of 8. The invalid object's code; KIN_EINVAL for
  * what contains itself; KIN_ENOTFOUND for a function of no module; KIN_ERANGE. */

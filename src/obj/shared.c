@@ -6,7 +6,7 @@
 #include "../os/module.h"
 #include "node.h"
 
-/* ---- shared ------------------------------------------------------------------------------------- */
+/* ---- shared ------------------------------------------------------------------------ */
 
 /* The ref of a block of whatever type. */
 static int ref_of(const void *thing, const char *what, kin__ref *ret_ref)
@@ -65,7 +65,7 @@ void *kin_as_shared_type(kin_obj o, int kind)
     return thing;
 }
 
-/* ---- buffers ------------------------------------------------------------------------------------ */
+/* ---- buffers ----------------------------------------------------------------------- */
 
 kin_obj kin_buffer(void *memory, size_t size)
 {
@@ -107,7 +107,7 @@ void *kin_take_buffer(kin_obj o, size_t *ret_size)
     return memory;
 }
 
-/* ---- functions ---------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------- */
 
 kin_obj kin_func(kin_fn function)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------ */
 
 kin_obj kin_none(void)
 {
@@ -115,7 +115,7 @@ kin_obj kin_error(int code, const char *format, ...)
     return o;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------ */
 
 kin_type kin_type_of(kin_obj o)
 {
@@ -145,7 +145,7 @@ int kin_error_code(kin_obj o)
         return ((const node *)o.as.p)->code;
     }
     if (o.type == KIN_TYPE_INVALID) {
-        return o.code == 0 ? KIN_EINVAL : o.code;
+        return o.code >= 0 ? KIN_EINVAL : o.code;
     }
     return 0;
 }
@@ -158,7 +158,7 @@ const char *kin_error_text(kin_obj o)
     return o.type == KIN_TYPE_INVALID ? kin_strerror(kin_error_code(o)) : "";
 }
 
-/* ---- reading, checked --------------------------------------------------------------------------- */
+/* ---- reading, checked -------------------------------------------------------------- */
 
 /* With no place for the value these still check. */
 #define PUT(ret, value)                                                                            \
@@ -223,7 +223,7 @@ int kin_to_bytes(kin_obj o, const void **ret_data, size_t *ret_size)
     return 0;
 }
 
-/* ---- reading, short ----------------------------------------------------------------------------- */
+/* ---- reading, short ---------------------------------------------------------------- */
 
 bool kin_as_bool(kin_obj o)
 {

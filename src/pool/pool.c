@@ -118,7 +118,7 @@ int kin_pool_new(kin_pool **ret_pool, const kin_pool_options *options)
     size_t size = sizeof(kin_pool) + places * sizeof(kin__worker);
     kin_pool *pool = kin__block_new(size, KIN__POOL);
     if (pool == NULL) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     memset(pool, 0, size);
     pool->self = kin__block_ref(pool);

@@ -20,7 +20,7 @@ typedef struct kin__worker {
     _Alignas(64) _Atomic kin__id id; /* 0: he has not come so far */
     _Atomic pid_t pid;
     _Atomic kin__ref task; /* what he works on, or did last: written before he claims it */
-    bool retired; /* he found the queue closed and drained: nobody follows him */
+    _Atomic bool retired; /* he found the queue closed and drained: nobody follows him */
     _Atomic uint64_t tasks_done;
 } kin__worker;
 

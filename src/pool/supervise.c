@@ -53,9 +53,6 @@ static void worker_ended(void *ctx, unsigned index, int code)
         (void)kin__task_lose(task, running, terminated ? KIN_ECANCELLED : KIN_ECRASHED,
                              terminated ? "the pool was terminated" : text);
     }
-    if (code == 0 && atomic_load(&pool->phase) == KIN__POOL_CLOSING) {
-        worker->retired = true;
-    }
     kin__os_add_and_wake(&pool->queue->not_empty.word); /* who naps over his cell may look now */
 }
 
@@ -94,7 +91,7 @@ static int start_workers(kin_pool *pool, kin__nursery *nursery)
 {
     int failure = 0;
     for (unsigned i = 0; i < pool->places; i++) {
-        if (kin__nursery_has(nursery, i) || pool->workers[i].retired) {
+        if (kin__nursery_has(nursery, i) || atomic_load(&pool->workers[i].retired)) {
             continue;
         }
         int rv = kin__nursery_start(nursery, i);
@@ -124,7 +121,7 @@ static bool come_to_life(kin_pool *pool, kin__nursery *nursery)
 static bool all_retired(const kin_pool *pool)
 {
     for (unsigned i = 0; i < pool->places; i++) {
-        if (!pool->workers[i].retired) {
+        if (!atomic_load(&pool->workers[i].retired)) {
             return false;
         }
     }

@@ -36,7 +36,7 @@ int kin__task_new(kin_pool *pool, kin_fn fn, kin_obj args, uint32_t kind, kin__t
     }
     kin__task *task = kin__block_new(sizeof *task + size, KIN__TASK);
     if (task == NULL) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     memset(task, 0, sizeof *task);
     task->pool = pool->self;
@@ -141,7 +141,7 @@ static void *write_result(kin_obj o, int *ret_code)
         return NULL;
     }
     void *block = kin__block_new(size, KIN__MESSAGE);
-    *ret_code = block == NULL ? KIN_ENOMEM : kin__flat_write(o, block, size);
+    *ret_code = block == NULL ? kin__failure() : kin__flat_write(o, block, size);
     if (*ret_code < 0 && block != NULL) {
         kin__block_free(block);
     }

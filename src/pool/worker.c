@@ -25,7 +25,7 @@ static kin_obj call_for_item(kin_fn fn, kin_obj item, bool star)
                    : kin_error(KIN_ETYPE, "map with .star: an item is no tuple of arguments");
     }
     kin_obj args = kin_args(item);
-    kin_obj returned = kin__obj_own(fn(args));
+    kin_obj returned = kin__obj_own(fn(kin__obj_lend(args)));
     kin_release(args);
     return returned;
 }
@@ -60,7 +60,7 @@ static void run_task(kin__task *task)
         return;
     }
     kin_obj returned = task->kind == KIN__TASK_CALL
-                           ? fn(args)
+                           ? fn(kin__obj_lend(args))
                            : run_chunk(fn, args, task->kind & KIN__TASK_STAR);
     if (kin_type_of(returned) == KIN_TYPE_INVALID) { /* say why, while it is known */
         returned = kin_error(kin_error_code(returned), "%s", kin_errmsg());
@@ -108,6 +108,7 @@ int kin__worker_run(void *ctx, unsigned index)
             run_task(task);
             atomic_fetch_add(&me->tasks_done, 1);
         } else if (rv < 0) {
+            atomic_store(&me->retired, rv == KIN_ECLOSED);
             return rv == KIN_ECLOSED ? 0 : 1;
         }
     }

@@ -16,7 +16,8 @@ struct kin_process {
 
     /* under the lock of children.c */
     enum phase phase;
-    unsigned uses; /* by its user, by its running, by those who wait for it; the last one frees it */
+    unsigned
+        uses; /* by its user, by its running, by those who wait for it; the last one frees it */
     pid_t pid;
     int exitcode;
     int sentinel; /* -1 until somebody asks */

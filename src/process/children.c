@@ -32,8 +32,8 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static kin_process *children;
-static int own_lifeline = -1;                       /* R5: ours, for our parent to see */
-static _Thread_local kin_process *starting;         /* by this thread, just now */
+static int own_lifeline = -1;               /* R5: ours, for our parent to see */
+static _Thread_local kin_process *starting; /* by this thread, just now */
 
 static void close_fd(int *fd)
 {

@@ -83,7 +83,7 @@ static int exit_code(kin_obj returned)
 static _Noreturn void run(kin_process *p)
 {
     current = p;
-    int code = exit_code(p->function(p->args));
+    int code = exit_code(p->function(kin__obj_lend(p->args)));
     kin_release(p->args);
     kin__process_end_children();
     kin__os_leave(code);
@@ -105,9 +105,10 @@ static void release_sent(kin_obj args)
 int kin_process_start(kin_process *process)
 {
     if (process == NULL || process->maker != kin__os_getpid()) {
-        return process == NULL ? kin__fail(KIN_EINVAL, "kin_process_start: the process is NULL")
-                               : kin__fail(KIN_ESTATE, "kin_process_start: %s was made by process %d",
-                                           process->name, (int)process->maker);
+        return process == NULL
+                   ? kin__fail(KIN_EINVAL, "kin_process_start: the process is NULL")
+                   : kin__fail(KIN_ESTATE, "kin_process_start: %s was made by process %d",
+                               process->name, (int)process->maker);
     }
     int rv = kin__join();
     rv = rv < 0 ? rv : kin__process_prepare();

@@ -32,6 +32,7 @@
 #include "room.h"
 
 #define RING_MOST 65536u
+#define RINGS_MOST 100000u /* in a chain; were there more, a stray write would have made a circle */
 #define IS_LAST(ref) ((ref) | 1u)
 
 kin__ref kin__chain_begin(const kin__ring *ring)
@@ -47,12 +48,10 @@ kin__ring kin__chain_last(kin_queue *queue)
     if (ring.at == NULL) {
         ring = kin__ring_at(atomic_load(&queue->first));
     }
-    while (ring.at != NULL && kin__ring_next(&ring) != 0) {
-        kin__ring after = kin__ring_at(kin__ring_next(&ring));
-        if (after.at == NULL) {
-            break;
-        }
-        ring = after;
+    kin__ring next = ring;
+    for (unsigned i = 0; i < RINGS_MOST && next.at != NULL; i++) {
+        ring = next;
+        next = kin__ring_at(kin__ring_next(&ring));
     }
     if (ring.at != NULL && ring.self != hint) {
         atomic_compare_exchange_strong(&queue->last, &hint, ring.self);
@@ -70,7 +69,7 @@ static void carry_on_linking(kin_queue *queue)
     if (kin__block_share(new)) {
         ring = kin__ring_at(new);
     }
-    kin__ring last = ring.at != NULL ? kin__ring_at(ring.at->after) : kin__chain_last(queue);
+    kin__ring last = ring.at != NULL ? kin__ring_at(ring.after) : kin__chain_last(queue);
     KIN__STEP("chain.shared");
     if (ring.at != NULL && last.at != NULL) {
         (void)kin__ring_link(&last, new);
@@ -105,15 +104,13 @@ static void carry_on_retiring(kin_queue *queue)
 {
     kin__ref old = atomic_load(&queue->retiring);
     kin__ring ring = kin__ring_at(old);
-    if (ring.at != NULL) {
-        kin__ref next = kin__ring_next(&ring);
+    kin__ref next = ring.at != NULL ? kin__ring_next(&ring) : 0;
+    if (next != 0) {
         kin__ref expected = old;
         atomic_compare_exchange_strong(&queue->last, &expected, next);
         KIN__STEP("chain.passed");
         expected = old;
-        if (next != 0) {
-            atomic_compare_exchange_strong(&queue->first, &expected, next);
-        }
+        atomic_compare_exchange_strong(&queue->first, &expected, next);
         KIN__STEP("chain.unlinked");
         if (atomic_load(&queue->first) != old) {
             kin__block_discard(old);

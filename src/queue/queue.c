@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define RING_FIRST 64u
+#define PATIENCE 1000000000 /* ns that freeing waits for those who are in put or get */
+#define RINGS_COUNTED 100000u
 #define MAXSIZE_MOST ((uint64_t)1 << 24)
 
 _Static_assert(kin_queue_KIND == KIN__QUEUE, "the public number of the kind");
@@ -51,7 +53,7 @@ int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
     }
     kin_queue *queue = kin__block_new(sizeof *queue, KIN__QUEUE);
     if (queue == NULL) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     kin__ring ring;
     rv = kin__ring_new(first_count(options->maxsize), 0, &ring);
@@ -59,8 +61,11 @@ int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
         kin__block_free(queue);
         return rv;
     }
-    memset(queue, 0, sizeof *queue);
     queue->maxsize = options->maxsize;
+    atomic_init(&queue->closed, 0);
+    atomic_init(&queue->retiring, 0);
+    kin__gate_renew(&queue->not_empty);
+    kin__gate_renew(&queue->not_full);
     atomic_init(&queue->first, ring.self);
     atomic_init(&queue->last, ring.self);
     atomic_init(&queue->linking, kin__chain_begin(&ring));
@@ -82,11 +87,31 @@ int kin_queue_close(kin_queue *queue)
     return 0;
 }
 
+/* A claim is held for some instructions, and whoever has it writes into the ring, or reads. Who is
+ * stopped in these may come back any time: then the ring stays. */
+static void free_ring(kin_queue *queue, const kin__ring *ring)
+{
+    int64_t deadline = kin__os_now() + PATIENCE;
+    uint32_t ticket = kin__gate_ticket(&queue->not_empty);
+    while (!kin__ring_drain(ring)) {
+        if (kin__gate_sleep(&queue->not_empty, ticket, deadline, true) == KIN_ETIMEDOUT) {
+            kin_log(KIN_LOG_WARNING, "kin_queue_free: a process is stopped in the midst of a put "
+                                     "or get; the ring in its hand cannot be freed");
+            return;
+        }
+        ticket = kin__gate_ticket(&queue->not_empty);
+    }
+    KIN__STEP("queue.drained");
+    kin__block_discard(ring->self);
+    KIN__STEP("queue.ring_freed");
+}
+
 void kin_queue_free(kin_queue *queue)
 {
     if (queue == NULL) {
         return;
     }
+    kin__ref self = kin__block_ref(queue);
     if (kin_queue_close(queue) < 0) {
         kin_log(KIN_LOG_ERROR, "kin_queue_free: %s", kin_errmsg());
         return;
@@ -95,13 +120,10 @@ void kin_queue_free(kin_queue *queue)
     kin__ring ring = kin__ring_at(atomic_load(&queue->first));
     while (ring.at != NULL) {
         kin__ref next = kin__ring_next(&ring);
-        kin__ring_drain(&ring);
-        KIN__STEP("queue.drained");
-        kin__block_discard(ring.self);
-        KIN__STEP("queue.ring_freed");
+        free_ring(queue, &ring);
         ring = kin__ring_at(next);
     }
-    (void)kin__block_free(queue);
+    (void)kin__block_discard(self);
     kin__os_add_and_wake(&queue->not_empty.word);
     kin__os_add_and_wake(&queue->not_full.word);
 }
@@ -114,7 +136,7 @@ int64_t kin_queue_qsize(kin_queue *queue)
     }
     uint64_t length = 0;
     kin__ring ring = kin__ring_at(atomic_load(&queue->first));
-    while (ring.at != NULL) {
+    for (unsigned i = 0; i < RINGS_COUNTED && ring.at != NULL; i++) {
         length += kin__ring_length(&ring);
         ring = kin__ring_at(kin__ring_next(&ring));
     }
@@ -155,7 +177,7 @@ static int prepare_apart(parcel *p)
     }
     p->apart = kin__block_new(p->size, KIN__MESSAGE);
     if (p->apart == NULL) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     int rv = write_into(p, p->apart);
     if (rv < 0) {
@@ -256,12 +278,13 @@ static int receive(kin_queue *queue, const kin__want *want, double timeout, arri
     kin__cell *cell = ret->claim.cell;
     ret->kind = atomic_load_explicit(&cell->kind, memory_order_relaxed);
     ret->size = atomic_load_explicit(&cell->size, memory_order_relaxed);
-    if (!(ret->kind & KIN__CELL_APART)) {
-        ret->bytes = ret->size <= KIN__CELL_ROOM ? cell->bytes : NULL;
-        return 0;
+    size_t room = KIN__CELL_ROOM;
+    ret->bytes = cell->bytes;
+    if (ret->kind & KIN__CELL_APART) {
+        ret->bytes = kin__block_at(atomic_load(&cell->apart), KIN__MESSAGE, NULL);
+        room = ret->bytes != NULL ? kin__block_size(ret->bytes) : 0;
     }
-    ret->bytes = kin__block_at(atomic_load(&cell->apart), KIN__MESSAGE, NULL);
-    if (ret->bytes != NULL && kin__block_size(ret->bytes) < ret->size) {
+    if (ret->size > room || ret->size > want->room) {
         ret->bytes = NULL;
     }
     return 0;

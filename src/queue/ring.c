@@ -21,8 +21,12 @@
  *       family, then published. A taker makes it his before he finishes the cell.
  *   R4  Takers pass over TAKEN cells, and never over CLAIMED ones: order by producer stays.
  *   R5  head passes only what is done; so what a dead taker gives back is always found.
- *   R6  A ring may be freed under a process that looks at it: it trusts no word that does not name
- *       the ring's serial, and changes none.
+ *   R6  A ring may be freed under a process that looks at it, and its memory used for anything. So
+ *       it trusts no word that does not name the ring's serial, and changes none. CLAIMED and TAKEN
+ *       have no room for the serial: before the claim of a dead process is touched, the ring must
+ *       prove to be there still, after that death was seen. Then nobody can have written the same
+ *       claim anew.
+ *   R7  A ring is freed only when nobody who lives has a hand in it (drain), and none can get one.
  *
  * Death. In CLAIMED: whoever wants to pass asks after Q, takes over the claim by CAS, frees the
  * block if Q had given it already (if not, the sweep does), and the position is done, empty. In
@@ -83,7 +87,8 @@ static enum place look_at(const kin__ring *ring, uint64_t position, uint64_t *re
     enum status status = status_of(state);
     bool named = status == EMPTY || status == READY || status == SEALED;
     int64_t distance = ahead(state, position);
-    if (named && who(state) != ring->serial) {
+    bool lies_here = ((uint64_t)distance & (ring->count - 1)) == 0;
+    if (!lies_here || (named && who(state) != ring->serial)) {
         return GONE;
     }
     if (distance != 0) {
@@ -124,15 +129,18 @@ static void advance(_Atomic uint64_t *word, uint64_t to, uint32_t serial)
 
 static kin__ring view(kin__ref self, kin__ring_block *at)
 {
-    return (kin__ring){
-        .at = at, .self = self, .count = at->count, .serial = (uint32_t)(self >> 34 & WHO_MASK)};
+    return (kin__ring){.at = at,
+                       .self = self,
+                       .after = at->after,
+                       .count = at->count,
+                       .serial = (uint32_t)(self >> 34 & WHO_MASK)};
 }
 
 int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring)
 {
     kin__ring_block *block = kin__block_new(sizeof *block + count * sizeof(kin__cell), KIN__RING);
     if (block == NULL) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     block->count = count;
     block->after = after;
@@ -148,7 +156,7 @@ int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring)
     return 0;
 }
 
-/* The count is read between two looks at the ref: so it is this ring's. */
+/* What stands in the block is read between two looks at the ref: so it is this ring's. */
 kin__ring kin__ring_at(kin__ref ref)
 {
     kin__ring_block *block = kin__block_at(ref, KIN__RING, NULL);
@@ -166,7 +174,8 @@ kin__ring kin__ring_at(kin__ref ref)
 kin__ref kin__ring_next(const kin__ring *ring)
 {
     kin__ref next = atomic_load(&ring->at->next);
-    return next == make_hint(0, ring->serial) ? 0 : next;
+    bool none = next == make_hint(0, ring->serial);
+    return none || !kin__block_is_shared(ring->self) ? 0 : next; /* R6 */
 }
 
 bool kin__ring_link(const kin__ring *ring, kin__ref next)
@@ -178,10 +187,11 @@ bool kin__ring_link(const kin__ring *ring, kin__ref next)
 /* ---- the dead ------------------------------------------------------------------------------------ */
 
 /* Takes over a claim of somebody who has died: the same claim, now ours. */
-static bool take_over(kin__cell *cell, uint64_t state, uint64_t position)
+static bool take_over(const kin__ring *ring, uint64_t state, uint64_t position)
 {
     uint64_t ours = make_state(status_of(state), position, kin__self());
-    return !kin__alive(who(state)) && atomic_compare_exchange_strong(&cell->state, &state, ours);
+    return !kin__alive(who(state)) && kin__block_is_shared(ring->self) && /* R6: in this order */
+           atomic_compare_exchange_strong(&cell_at(ring, position)->state, &state, ours);
 }
 
 /* From our own claim to what comes next. By CAS: should the whole ring have been freed meanwhile,
@@ -198,7 +208,7 @@ static void turn(const kin__claim *c, enum status from, enum status to, uint64_t
 static bool resolve_claimed(const kin__ring *ring, uint64_t state, uint64_t position)
 {
     kin__cell *cell = cell_at(ring, position);
-    if (!take_over(cell, state, position)) {
+    if (!take_over(ring, state, position)) {
         return false;
     }
     KIN__STEP("ring.resolving");
@@ -213,7 +223,7 @@ static bool resolve_claimed(const kin__ring *ring, uint64_t state, uint64_t posi
 static bool resolve_taken(const kin__ring *ring, uint64_t state, uint64_t position)
 {
     kin__cell *cell = cell_at(ring, position);
-    if (!take_over(cell, state, position)) {
+    if (!take_over(ring, state, position)) {
         return false;
     }
     KIN__STEP("ring.returning");
@@ -298,6 +308,11 @@ void kin__ring_publish(const kin__claim *claim)
 {
     turn(claim, CLAIMED, READY, claim->position);
     KIN__STEP("ring.published");
+}
+
+void kin__ring_forgo(const kin__claim *claim)
+{
+    turn(claim, CLAIMED, EMPTY, claim->position + claim->ring.count);
 }
 
 /* ---- taking -------------------------------------------------------------------------------------- */
@@ -448,19 +463,39 @@ static void drain(kin__cell *cell)
     kin__block_discard(apart);
 }
 
-void kin__ring_drain(const kin__ring *ring)
+/* Empties the cell for good. False: somebody who lives has his hand in it, or had just now. */
+static bool shut(const kin__ring *ring, kin__cell *cell)
 {
-    for (uint32_t i = 0; i < ring->count; i++) {
-        kin__cell *cell = &ring->at->cells[i];
-        uint64_t state = atomic_load(&cell->state);
-        uint64_t taken = (state & ~((uint64_t)7 << STATUS_SHIFT) & ~WHO_MASK) |
-                         (uint64_t)TAKEN << STATUS_SHIFT | kin__self();
-        bool held = status_of(state) == CLAIMED || status_of(state) == TAKEN;
-        if (held && !kin__alive(who(state))) {
-            kin__block_discard(atomic_load(&cell->apart));
-        } else if (status_of(state) == READY &&
-                   atomic_compare_exchange_strong(&cell->state, &state, taken)) {
+    uint64_t state = atomic_load(&cell->state);
+    enum status status = status_of(state);
+    uint64_t position = state >> POSITION_SHIFT & POSITION_MASK;
+    kin__claim ours = {.ring = *ring, .cell = cell, .position = position};
+    if (status == CLAIMED || status == TAKEN) {
+        if (!take_over(ring, state, position)) {
+            return false;
+        }
+        kin__block_discard(atomic_load(&cell->apart));
+        turn(&ours, status, SEALED, position);
+    } else if (who(state) == ring->serial && (status == EMPTY || status == READY)) {
+        uint64_t next = status == EMPTY ? make_state(SEALED, position, ring->serial)
+                                        : make_state(TAKEN, position, kin__self());
+        if (!atomic_compare_exchange_strong(&cell->state, &state, next)) {
+            return false;
+        }
+        if (status == READY) {
             drain(cell);
+            turn(&ours, TAKEN, SEALED, position);
         }
     }
+    return true;
+}
+
+/* Whether all cells are shut: then nobody will touch the ring again (R7). */
+bool kin__ring_drain(const kin__ring *ring)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < ring->count && kin__block_is_shared(ring->self); i++) {
+        all &= shut(ring, &ring->at->cells[i]);
+    }
+    return all;
 }

@@ -39,6 +39,7 @@ typedef struct kin__ring_block {
 typedef struct kin__ring {
     kin__ring_block *at; /* NULL: gone */
     kin__ref self;
+    kin__ref after;
     uint32_t count;
     uint32_t serial; /* tells this ring from others that lay here before */
 } kin__ring;
@@ -81,9 +82,10 @@ typedef struct kin__want {
 /* ---- ring.c ---- */
 int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring);
 kin__ring kin__ring_at(kin__ref ref);
-void kin__ring_drain(const kin__ring *ring); /* its messages are gone, with all they hold */
+bool kin__ring_drain(const kin__ring *ring); /* false: somebody has a hand in it */
 enum kin__found kin__ring_claim(const kin__ring *ring, uint64_t limit, kin__claim *ret);
 void kin__ring_publish(const kin__claim *claim);
+void kin__ring_forgo(const kin__claim *claim); /* there will be no message */
 enum kin__found kin__ring_take(const kin__ring *ring, const kin__want *want, bool ask,
                                kin__claim *ret);
 void kin__ring_finish(const kin__claim *claim);
@@ -91,8 +93,8 @@ void kin__ring_return(const kin__claim *claim);
 bool kin__ring_seal(const kin__ring *ring);    /* after kin__ring_take found KIN__NONE */
 bool kin__ring_is_done(const kin__ring *ring); /* sealed, and all before it finished */
 uint64_t kin__ring_length(const kin__ring *ring);
-kin__ref kin__ring_next(const kin__ring *ring);               /* 0 while there is none */
-bool kin__ring_link(const kin__ring *ring, kin__ref next);    /* if there is none */
+kin__ref kin__ring_next(const kin__ring *ring);            /* 0: none, or the ring is gone */
+bool kin__ring_link(const kin__ring *ring, kin__ref next); /* if there is none */
 
 /* ---- chain.c ---- */
 kin__ref kin__chain_begin(const kin__ring *ring); /* what `linking` is for a chain of one */

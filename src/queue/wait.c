@@ -15,10 +15,12 @@
 
 #include <errno.h>
 
+#define TURNS 1000 /* of one try; more of them, and something is wrong: the next try may tell */
+
 /* One try to claim a cell to put into. */
 static enum kin__found try_claim(kin_queue *queue, kin__claim *ret)
 {
-    for (;;) {
+    for (int turn = 0; turn < TURNS; turn++) {
         kin__ring last = kin__chain_last(queue);
         if (atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
             return KIN__OVER;
@@ -34,6 +36,7 @@ static enum kin__found try_claim(kin_queue *queue, kin__claim *ret)
             return KIN__NO_MEMORY;
         }
     }
+    return KIN__HELD;
 }
 
 /* One try to claim the oldest message. */
@@ -41,7 +44,7 @@ static enum kin__found try_take(kin_queue *queue, const kin__want *want, bool as
 {
     kin__ring ring = kin__ring_at(atomic_load(&queue->first));
     kin__id holder = KIN__NOBODY;
-    while (ring.at != NULL) {
+    for (unsigned turn = 0; turn < TURNS && ring.at != NULL; turn++) {
         enum kin__found found = kin__ring_take(&ring, want, ask, ret);
         holder = ret->holder != KIN__NOBODY ? ret->holder : holder;
         kin__ref next = kin__ring_next(&ring);
@@ -53,7 +56,8 @@ static enum kin__found try_take(kin_queue *queue, const kin__want *want, bool as
             }
             ring = kin__ring_at(next);
         } else if (found == KIN__OVER) {
-            return kin__ring_is_done(&ring) ? KIN__OVER : KIN__HELD;
+            bool last = kin__ring_is_done(&ring) && kin__block_is_shared(ring.self);
+            return last ? KIN__OVER : KIN__HELD; /* of a ring that is gone we know nothing */
         } else {
             ret->holder = holder;
             return found == KIN__NONE && holder != KIN__NOBODY ? KIN__HELD : found;
@@ -66,6 +70,7 @@ static enum kin__found try_take(kin_queue *queue, const kin__want *want, bool as
 
 typedef struct attempt {
     kin_queue *queue;
+    kin__ref self;         /* which queue we came for: another may lie there when we wake */
     const kin__want *want; /* NULL: a put */
     kin__claim *ret;
     enum kin__found found;
@@ -101,7 +106,7 @@ static int outcome(const attempt *a)
     case KIN__OVER:
         return kin__fail(KIN_ECLOSED, "%s: the queue is closed", verb);
     case KIN__NO_MEMORY:
-        return KIN_ENOMEM;
+        return kin__failure();
     default:
         return refused(a);
     }
@@ -118,28 +123,43 @@ static int give_up(const attempt *a, int64_t deadline)
     return kin__fail(a->want != NULL ? KIN_EEMPTY : KIN_EFULL, "%s: the queue is %s", verb, state);
 }
 
+/* The queue is not the one that we came for. What we claimed, we claimed in another. */
+static int fail_freed(const attempt *a)
+{
+    if (a->found == KIN__GOT && a->want != NULL) {
+        kin__queue_return(a->queue, a->ret);
+    } else if (a->found == KIN__GOT) {
+        kin__ring_forgo(a->ret);
+    }
+    return kin__fail(KIN_ECLOSED, "%s: the queue was freed meanwhile",
+                     a->want != NULL ? "get" : "put");
+}
+
 static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
 {
-    for (;;) {
+    for (bool late = !kin__may_wait(deadline);;) {
         uint32_t ticket = kin__gate_ticket(gate);
-        if (try_once(a, true)) {
-            return outcome(a);
+        bool found = try_once(a, true);
+        if (kin__block_ref(a->queue) != a->self) {
+            return fail_freed(a);
         }
-        if (!kin__may_wait(deadline)) {
-            return give_up(a, deadline);
+        if (found || late) {
+            return found ? outcome(a) : give_up(a, deadline);
         }
-        if (kin__gate_sleep(gate, ticket, deadline, a->found == KIN__HELD) == KIN_ETIMEDOUT) {
-            return try_once(a, true) ? outcome(a) : give_up(a, deadline);
+        int rv = kin__gate_sleep(gate, ticket, deadline, a->found == KIN__HELD);
+        if (rv < 0 && rv != KIN_ETIMEDOUT) {
+            return rv;
         }
-        int rv = kin__block_check(a->queue, KIN__QUEUE, "the queue");
-        if (rv < 0) {
-            return kin__fail(KIN_ECLOSED, "the queue was freed while we waited");
-        }
+        late = rv == KIN_ETIMEDOUT;
     }
 }
 
 static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
 {
+    int rv = kin__self() == KIN__NOBODY ? kin__join() : 0; /* nobody's claim would be a dead one's */
+    if (rv < 0) {
+        return rv;
+    }
     if (try_once(a, false)) {
         return outcome(a);
     }
@@ -156,7 +176,7 @@ static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
 
 int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret)
 {
-    attempt a = {.queue = queue, .ret = ret};
+    attempt a = {.queue = queue, .self = kin__block_ref(queue), .ret = ret};
     int rv = obtain(&a, &queue->not_full, deadline);
     if (rv == 0) {
         kin__gate_open(&queue->not_empty); /* R1 */
@@ -172,7 +192,8 @@ void kin__queue_publish(kin_queue *queue, const kin__claim *claim)
 
 int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, kin__claim *ret)
 {
-    attempt a = {.queue = queue, .want = want, .ret = ret};
+    attempt a = {
+        .queue = queue, .self = kin__block_ref(queue), .want = want, .ret = ret};
     int rv = obtain(&a, &queue->not_empty, deadline);
     if (rv == 0 && queue->maxsize != 0) {
         kin__gate_open(&queue->not_full); /* R2 */

@@ -68,7 +68,7 @@ int kin_event_new(kin_event **ret_event, const kin_event_options *options)
     }
     kin_event *event = kin__block_new(sizeof *event, KIN__EVENT);
     if (event == NULL) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     kin__gate_renew(&event->gate);
     atomic_store(&event->word, WORD(COUNT(atomic_load(&event->word)) + 1, CLEAR)); /* R4 */

@@ -17,11 +17,11 @@
 
 #include <errno.h>
 
-#define SPIN 10000          /* ns */
-#define PAUSES 32           /* between two yields; some 0.4 us */
-#define LONG_YIELD 50000    /* ns: somebody else has used this core meanwhile */
-#define SHY_TIME 100000000  /* ns until we dare to yield again */
-#define SHY_WAITS 16        /* that sleep at once after a spin in vain */
+#define SPIN 10000         /* ns */
+#define PAUSES 32          /* between two yields; some 0.4 us */
+#define LONG_YIELD 50000   /* ns: somebody else has used this core meanwhile */
+#define SHY_TIME 100000000 /* ns until we dare to yield again */
+#define SHY_WAITS 16       /* that sleep at once after a spin in vain */
 
 static _Thread_local int64_t shy_until;
 static _Thread_local unsigned waits_to_skip;

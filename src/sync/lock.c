@@ -50,7 +50,7 @@ int kin_lock_new(kin_lock **ret_lock, const kin_lock_options *options)
     }
     kin_lock *lock = kin__block_new(sizeof *lock, KIN__LOCK);
     if (lock == NULL) {
-        return KIN_ENOMEM;
+        return kin__failure();
     }
     atomic_store(&lock->word, 0);
     KIN__STEP("lock.new");
@@ -118,17 +118,18 @@ static int keep(attempt *a, int code)
 
 static int sleep_on(attempt *a, uint32_t seen)
 {
-    if (!(seen & SLEEPERS) &&
+    bool tries = !kin__may_wait(a->deadline);
+    if (!tries && !(seen & SLEEPERS) &&
         !atomic_compare_exchange_strong(&a->lock->word, &seen, seen | SLEEPERS)) {
         return 0;
     }
-    int64_t now = kin__os_now();
+    KIN__STEP("lock.waiting");
+    int64_t now = tries ? 0 : kin__os_now();
     if (now >= a->deadline) {
         return kin__fail(KIN_ETIMEDOUT, "kin_lock_acquire: process %d still holds the lock",
                          (int)kin__pid_of(HOLDER(seen)));
     }
     int64_t until = a->deadline - now < a->nap ? a->deadline : now + a->nap;
-    KIN__STEP("lock.asleep");
     (void)kin__os_wait(&a->lock->word, seen | SLEEPERS, until);
     a->nap = a->nap * 2 < KIN__NAP ? a->nap * 2 : KIN__NAP;
     a->slept = true;
@@ -181,10 +182,9 @@ int kin_lock_acquire(kin_lock *lock, double timeout)
     if (is_number && atomic_compare_exchange_strong(&lock->word, &seen, HELD_BY(self))) {
         return 0;
     }
-    attempt a = { .lock = lock,
-                  .ref = kin__block_ref(lock),
-                  .mine = HELD_BY(self),
-                  .nap = FIRST_NAP };
+    attempt a = {
+        .lock = lock, .ref = kin__block_ref(lock), .mine = HELD_BY(self), .nap = FIRST_NAP
+    };
     rv = kin__deadline(timeout, &a.deadline);
     return rv < 0 ? rv : acquire_slowly(&a);
 }

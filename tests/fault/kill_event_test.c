@@ -115,7 +115,7 @@ static void wait_a_moment(void *ctx)
 TEST(a_waiter_killed_before_he_sleeps_leaves_an_event_that_works)
 {
     struct world *w = new_world();
-    CHECK_EQ(kill_loop("event.", w, .setup = clear_it, .victim = wait_a_moment, .check = it_works),
+    CHECK_GE(kill_loop("event.", w, .setup = clear_it, .victim = wait_a_moment, .check = it_works),
              1);
     kin_event_free(w->event);
 }

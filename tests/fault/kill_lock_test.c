@@ -136,7 +136,7 @@ static void wait_a_moment(void *ctx)
 static void release_it(void *ctx, const char *step)
 {
     struct world *w = ctx;
-    CHECK_STR(step, "lock.asleep");
+    CHECK_STR(step, "lock.waiting");
     CHECK_EQ(kin_lock_release(w->lock), 0);
     (void)mend(w);
 }
@@ -146,7 +146,7 @@ TEST(a_waiter_killed_before_he_sleeps_leaves_the_lock_as_it_was)
     struct world *w = new_world();
     hold_it(w);
     CHECK_EQ(kin_lock_release(w->lock), 0);
-    CHECK_EQ(kill_loop("lock.", w, .setup = hold_it, .victim = wait_a_moment, .check = release_it),
+    CHECK_GE(kill_loop("lock.", w, .setup = hold_it, .victim = wait_a_moment, .check = release_it),
              1);
     kin_lock_free(w->lock);
 }

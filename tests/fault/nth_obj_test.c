@@ -4,8 +4,9 @@
 #include <kin/domain.h>
 #include <stdlib.h>
 
-/* Every allocation of this room fails once: constructors yield the invalid object, verbs KIN_ENOMEM,
- * what was given is gone and what was there stays as it was. Leaks are for the sanitizer. */
+/* Every allocation of this room fails once: constructors yield the invalid object, verbs
+ * KIN_ENOMEM, what was given is gone and what was there stays as it was. Leaks are for the
+ * sanitizer. */
 
 static kin_obj big(void)
 {
@@ -48,7 +49,7 @@ TEST(constructors_yield_the_invalid_object)
     CHECK_EQ(fault_loop(KIN__FAULT_MEMORY, NULL, .attempt = make_error), 1);
 }
 
-/* ---- verbs ------------------------------------------------------------------------------- */
+/* ---- verbs ------------------------------------------------------------------------- */
 
 static int append_one(void *ctx)
 {
@@ -134,7 +135,7 @@ TEST(a_call_without_memory_for_its_arguments_fails)
     CHECK_EQ(fault_loop(KIN__FAULT_MEMORY, NULL, .attempt = call), 2);
 }
 
-/* ---- walks: deep enough to need memory ------------------------------------------------------ */
+/* ---- walks: deep enough to need memory --------------------------------------------- */
 
 static kin_obj deep(void)
 {

@@ -38,9 +38,9 @@ TEST(no_memory_is_said_and_nothing_is_half_made)
 {
     struct world w = { NULL, NULL };
     kin__self();
-    CHECK_EQ(fault_loop(KIN__FAULT_MEMORY, &w, .attempt = make_and_free_both,
-                        .check = is_out_of_memory),
-             2);
+    CHECK_EQ(
+        fault_loop(KIN__FAULT_MEMORY, &w, .attempt = make_and_free_both, .check = is_out_of_memory),
+        2);
 }
 
 static int use_both(void *ctx)

@@ -147,7 +147,7 @@ TEST(what_a_function_returns_is_sorted)
     CHECK_ERROR(kin__obj_result((kin_obj){ 0 }, &result), KIN_EINVAL);
 }
 
-/* ---- KIN_CHECK ---------------------------------------------------------------------------- */
+/* ---- KIN_CHECK --------------------------------------------------------------------- */
 
 static int check_failing(void *ctx)
 {

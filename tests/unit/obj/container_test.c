@@ -2,7 +2,7 @@
 
 #include <kin/obj.h>
 
-/* ---- the macros ------------------------------------------------------------------------- */
+/* ---- the macros -------------------------------------------------------------------- */
 
 TEST(macros_take_none_to_many_and_nest)
 {
@@ -36,7 +36,7 @@ TEST(arguments_are_evaluated_once_from_left_to_right)
     kin_release(o);
 }
 
-/* ---- lists and tuples --------------------------------------------------------------------- */
+/* ---- lists and tuples -------------------------------------------------------------- */
 
 TEST(append_grows_a_list_for_all_who_hold_it)
 {
@@ -102,7 +102,7 @@ TEST(range_lists_ints)
     CHECK_EQ(kin_error_code(kin_range(INT64_MIN, INT64_MAX)), KIN_ENOMEM);
 }
 
-/* ---- invalid items -------------------------------------------------------------------------- */
+/* ---- invalid items ----------------------------------------------------------------- */
 
 TEST(an_invalid_item_makes_an_invalid_container_and_the_others_are_released)
 {
@@ -127,7 +127,7 @@ TEST(rows_from_null_are_refused)
     kin_release(o);
 }
 
-/* ---- dicts and sets --------------------------------------------------------------------------- */
+/* ---- dicts and sets ---------------------------------------------------------------- */
 
 TEST(a_dict_keeps_the_first_key_and_the_last_value_in_the_first_place)
 {

@@ -136,7 +136,7 @@ TEST(texts_hash_by_all_their_bytes)
     }
 }
 
-/* ---- against Python -------------------------------------------------------------------- */
+/* ---- against Python ---------------------------------------------------------------- */
 
 /* Numbers that are near each other in value and far from each other in type. */
 static kin_obj random_number(void)

@@ -113,7 +113,7 @@ TEST(unhashable_keys_of_a_scribbled_dict_do_no_harm)
     kin_release(o);
 }
 
-/* ---- random damage ------------------------------------------------------------------------- */
+/* ---- random damage ----------------------------------------------------------------- */
 
 static kin_obj nothing(kin_obj args)
 {
@@ -222,7 +222,7 @@ TEST(random_words_are_read_or_refused)
     }
 }
 
-/* ---- scribbled while it is read ------------------------------------------------------------- */
+/* ---- scribbled while it is read ---------------------------------------------------- */
 
 struct scribble {
     uint64_t *words;

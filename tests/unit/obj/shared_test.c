@@ -76,7 +76,7 @@ TEST(shared_memory_prints)
     kin_free(thing);
 }
 
-/* ---- buffers ---------------------------------------------------------------------------- */
+/* ---- buffers ----------------------------------------------------------------------- */
 
 static uint64_t blocks(void)
 {
@@ -91,6 +91,9 @@ TEST(a_buffer_frees_what_nobody_took)
     char *memory = kin_alloc(1000);
     kin_obj o = kin_buffer(memory, 900);
     CHECK_EQ(kin_len(o), 900);
+    char *shown = kin_repr(o);
+    CHECK_STR(shown, "<buffer of 900 bytes>");
+    kin__os_free(shown);
     CHECK_EQ(blocks(), before + 1);
     kin_release(o);
     CHECK_EQ(blocks(), before);
@@ -140,7 +143,7 @@ TEST(a_buffer_equals_itself_alone)
     kin_release(other);
 }
 
-/* ---- functions ---------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------- */
 
 static kin_obj nothing(kin_obj args)
 {

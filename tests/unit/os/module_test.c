@@ -58,7 +58,7 @@ TEST(an_unknown_module_and_a_wild_offset_are_refused)
     CHECK_EQ(address, 7);
 }
 
-/* ---- plug-ins --------------------------------------------------------------------------- */
+/* ---- plug-ins ---------------------------------------------------------------------- */
 
 /* Builds lib<name>.so in a folder of the test; false when there is no compiler. */
 static bool build(const char *folder, const char *name, int value, const char *flags)

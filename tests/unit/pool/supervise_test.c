@@ -117,3 +117,20 @@ TEST(workers_ignore_ctrl_c)
     CHECK_EQ(kin_as_int(o), pid);
     free_whole(pool);
 }
+
+TEST(a_task_that_exits_while_the_pool_closes_costs_no_other_task)
+{
+    kin_pool *pool = pool_of(1);
+    kin_future *exits, *later;
+    CHECK_OK(kin_pool_submit(pool, exit_with, kin_args(kin_int(0)), NULL, &exits));
+    CHECK_OK(kin_pool_submit(pool, square, kin_args(kin_int(7)), NULL, &later));
+    CHECK_OK(kin_pool_close(pool));
+    CHECK_OK(kin_pool_join(pool, 20));
+    kin_obj o;
+    CHECK_ERROR(kin_future_get(exits, &o, 0), KIN_ECRASHED);
+    CHECK_OK(kin_future_get(later, &o, 0));
+    CHECK_EQ(kin_as_int(o), 49);
+    kin_future_free(exits);
+    kin_future_free(later);
+    free_whole(pool);
+}

@@ -19,7 +19,7 @@ static int run(kin_fn function, kin_obj args)
 }
 
 /* Runs body(ctx) in a child whose stdout or stderr is caught; what it wrote. */
-static const char *catch(int fd, int (*body)(void *ctx), void *ctx, int expected)
+static const char *catch (int fd, int (*body)(void *ctx), void *ctx, int expected)
 {
     static char text[4096];
     int ends[2];
@@ -93,9 +93,9 @@ TEST(a_buffer_goes_over_to_the_child)
     taken[0] = 'a';
     kin_usage_info before;
     CHECK_OK(kin_usage(&before));
-    CHECK_EQ(run(keep_buffers,
-                 kin_args(kin_shared(kept), kin_buffer(taken, 50), kin_buffer(left, 60))),
-             50);
+    CHECK_EQ(
+        run(keep_buffers, kin_args(kin_shared(kept), kin_buffer(taken, 50), kin_buffer(left, 60))),
+        50);
     CHECK_PTR(*kept, taken);
     CHECK_EQ(taken[0], 'b');
     kin_usage_info after;
@@ -165,10 +165,10 @@ static int run_failing(void *ctx)
 TEST(an_error_is_one_and_its_text_goes_to_stderr)
 {
     kin_fn function = run_out_of_disk;
-    CHECK_STR(catch(STDERR_FILENO, run_failing, &function, 1),
+    CHECK_STR(catch (STDERR_FILENO, run_failing, &function, 1),
               "Process-1: disk sda is full (KIN_EUSER-3)\n");
     function = fail_in_building;
-    CHECK_CONTAINS(catch(STDERR_FILENO, run_failing, &function, 1), "Process-1: ");
+    CHECK_CONTAINS(catch (STDERR_FILENO, run_failing, &function, 1), "Process-1: ");
 }
 
 /* ---- printed once, done once ---------------------------------------------------------- */
@@ -199,7 +199,7 @@ static int print_together(void *ctx)
 
 TEST(what_is_buffered_is_printed_once)
 {
-    CHECK_STR(catch(STDOUT_FILENO, print_together, NULL, 0),
+    CHECK_STR(catch (STDOUT_FILENO, print_together, NULL, 0),
               "parent first second grandchild done end");
 }
 
@@ -218,7 +218,7 @@ static int leave_with_a_handler(void *ctx)
 
 TEST(a_child_does_not_run_its_parents_exit_handlers)
 {
-    CHECK_STR(catch(STDOUT_FILENO, leave_with_a_handler, NULL, 0), "child bye");
+    CHECK_STR(catch (STDOUT_FILENO, leave_with_a_handler, NULL, 0), "child bye");
 }
 
 /* ---- who we are ----------------------------------------------------------------------- */
@@ -291,12 +291,11 @@ TEST(a_process_is_started_once_and_by_its_maker)
     kin_process_free(shared_by_fork);
 }
 
-/* ---- the end of main ------------------------------------------------------------------ */
+/* ---- fork ----------------------------------------------------------------------------- */
 
 struct world {
     kin_event *go;
     _Atomic kin__id child;
-    _Atomic int done;
 };
 
 static struct world *new_world(void)
@@ -311,120 +310,6 @@ static void free_world(struct world *w)
     kin_event_free(w->go);
     kin_free(w);
 }
-
-static kin_obj wait_then_work(kin_obj args)
-{
-    struct world *w = kin_arg_shared(args, 0);
-    w->child = kin__self();
-    KIN_TRY(kin_event_wait(w->go, KIN_FOREVER));
-    w->done++;
-    return kin_none();
-}
-
-struct plan {
-    struct world *world;
-    bool daemon;
-    bool let_go;
-    bool linger; /* to be killed */
-};
-
-static int start_and_end(void *ctx)
-{
-    const struct plan *plan = ctx;
-    kin_process *child = NULL;
-    CHECK_OK(kin_start(&child, wait_then_work, kin_args(kin_shared(plan->world)),
-                       &(kin_process_options){ .daemon = plan->daemon }));
-    WAIT_UNTIL(plan->world->child);
-    if (plan->let_go) {
-        kin_process_free(child);
-    }
-    while (plan->linger) {
-        pause();
-    }
-    exit(0);
-}
-
-TEST(mains_end_joins_its_children)
-{
-    struct world *w = new_world();
-    for (int let_go = 0; let_go < 2; let_go++) {
-        struct plan plan = { .world = w, .let_go = let_go };
-        pid_t pid = test_child(start_and_end, &plan);
-        WAIT_UNTIL(w->child);
-        WAIT_UNTIL(test_is_asleep(pid));
-        CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
-        CHECK_OK(kin_event_set(w->go));
-        CHECK_EQ(test_join(pid), 0);
-        CHECK_EQ(w->done, 1 + let_go);
-        CHECK_OK(kin_event_clear(w->go));
-        w->child = 0;
-    }
-    free_world(w);
-}
-
-TEST(mains_end_kills_its_daemons)
-{
-    struct world *w = new_world();
-    for (int let_go = 0; let_go < 2; let_go++) {
-        struct plan plan = { .world = w, .daemon = true, .let_go = let_go };
-        CHECK_EQ(test_join(test_child(start_and_end, &plan)), 0);
-        CHECK(!kin__alive(w->child));
-        w->child = 0;
-    }
-    CHECK_EQ(w->done, 0);
-    free_world(w);
-}
-
-static kin_obj be_a_parent(kin_obj args)
-{
-    kin_process *child = NULL;
-    KIN_TRY(kin_start(&child, wait_then_work, kin_args(kin_arg(args, 0)), NULL));
-    kin_process_free(child);
-    return kin_int(5);
-}
-
-TEST(a_childs_end_joins_its_own_children)
-{
-    struct world *w = new_world();
-    kin_auto(kin_process) child = NULL;
-    CHECK_OK(kin_start(&child, be_a_parent, kin_args(kin_shared(w)), NULL));
-    WAIT_UNTIL(w->child);
-    CHECK_ERROR(kin_process_join(child, 0), KIN_ETIMEDOUT);
-    CHECK_OK(kin_event_set(w->go));
-    CHECK_OK(kin_process_join(child, KIN_FOREVER));
-    CHECK_EQ(kin_process_exitcode(child), 5);
-    CHECK_EQ(w->done, 1);
-    free_world(w);
-}
-
-TEST(a_daemon_dies_with_a_parent_who_is_killed)
-{
-    struct world *w = new_world();
-    struct plan plan = { .world = w, .daemon = true, .linger = true };
-    pid_t pid = test_child(start_and_end, &plan);
-    WAIT_UNTIL(w->child);
-    kill(pid, SIGKILL);
-    CHECK_EQ(test_join(pid), -SIGKILL);
-    WAIT_UNTIL(!kin__alive(w->child));
-    free_world(w);
-}
-
-TEST(a_child_that_is_no_daemon_lives_on)
-{
-    struct world *w = new_world();
-    struct plan plan = { .world = w, .linger = true };
-    pid_t pid = test_child(start_and_end, &plan);
-    WAIT_UNTIL(w->child);
-    kill(pid, SIGKILL);
-    CHECK_EQ(test_join(pid), -SIGKILL);
-    CHECK(kin__alive(w->child));
-    CHECK_OK(kin_event_set(w->go));
-    WAIT_UNTIL(!kin__alive(w->child));
-    CHECK_EQ(w->done, 1);
-    free_world(w);
-}
-
-/* ---- fork ----------------------------------------------------------------------------- */
 
 TEST(a_bare_fork_is_a_relative)
 {
@@ -481,8 +366,8 @@ static void *start_and_join(void *ctx)
 {
     while (!enough) {
         kin_process *p = NULL;
-        if (kin_start(&p, give_back, kin_args(kin_int(1)), NULL) || kin_process_join(p, KIN_FOREVER) ||
-            kin_process_exitcode(p) != 1) {
+        if (kin_start(&p, give_back, kin_args(kin_int(1)), NULL) ||
+            kin_process_join(p, KIN_FOREVER) || kin_process_exitcode(p) != 1) {
             return ctx;
         }
         kin_process_free(p);

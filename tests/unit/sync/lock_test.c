@@ -405,7 +405,9 @@ static int leave_by(kin_lock *lock, enum way way)
             if (way == GOTO) {
                 goto out;
             }
-        } else {
+        }
+        else
+        {
             return -1;
         }
         CHECK(!kin_lock_locked(lock));
@@ -435,9 +437,10 @@ TEST(blocks_nest)
     kin_lock *b = NULL;
     CHECK_OK(kin_lock_new(&a, NULL));
     CHECK_OK(kin_lock_new(&b, NULL));
-    KIN_WITH(a) KIN_WITH(b) {
-        CHECK(kin_lock_locked(a) && kin_lock_locked(b));
-    }
+    KIN_WITH(a)
+        KIN_WITH(b) {
+            CHECK(kin_lock_locked(a) && kin_lock_locked(b));
+        }
     CHECK(!kin_lock_locked(a) && !kin_lock_locked(b));
     kin_lock_free(a);
     kin_lock_free(b);

@@ -1,0 +1,51 @@
+/* bench.h - what the benches share: rounds in turn, teams of processes, pinning, JSON.
+ *
+ * A bench asks one question of three: of kin (ours), of the least that the machine must do for it
+ * (the floor), and of CPython's multiprocessing (the peer). They are asked in turn, round after
+ * round, so that a slow moment of the machine hits all three; and what is compared is what was
+ * measured in the same round.
+ */
+#ifndef KIN_BENCH_H
+#define KIN_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Does it some thousand times; returns the seconds that one of them took. */
+typedef double (*bench_measure)(const void *arg);
+
+typedef struct bench_case {
+    const char *name;
+    const char *unit; /* "ns", "us", "ms": of one operation; "M/s": millions of them a second */
+    bench_measure ours;
+    bench_measure floor;
+    const char *floor_is;
+    const char *peer; /* a script in peers/, and its arguments; NULL: there is none */
+    const char *conditions;
+    const void *arg; /* for ours and floor */
+} bench_case;
+
+/* Asks, and prints one JSON object. */
+void bench_run(const bench_case *c);
+
+/* Processors, counted among those that this program may use. */
+#define BENCH_FREE (-1)
+int bench_cpus(void);
+void bench_pin(int cpu);
+
+/* Runs role(index, arg) in `n` processes at the same moment, on cpus[index] each (NULL: anywhere);
+ * returns the seconds from the first one's begin to the last one's end. */
+typedef void (*bench_role)(unsigned index, const void *arg);
+double bench_team(unsigned n, const int *cpus, bench_role role, const void *arg);
+
+/* Zeroed memory that the team shares, without the library. */
+void *bench_shared(size_t size);
+
+/* Computes for that long. */
+void bench_busy(double seconds);
+
+/* Ends the bench, saying where, when something that must work does not. */
+#define BENCH_MUST(what) ((what) ? (void)0 : bench_fail(#what, __FILE__, __LINE__))
+_Noreturn void bench_fail(const char *what, const char *file, int line);
+
+#endif

@@ -1,0 +1,306 @@
+/* A tour of kin, on this machine's own files:  tour [DIRECTORY]
+ *
+ * Says what it does and what it measured. The one larger piece of work is the SHA-256 of every
+ * regular file under the directory (by default the C headers): serially, by a pool, and by
+ * sha256sum, which must agree.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <kin.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- a process ---------------------------------------------------------------------------- */
+
+static kin_obj greet(kin_obj args)
+{
+    printf("hello %s, from %s\n", kin_arg_str(args, 0), kin_process_name(kin_current_process()));
+    return kin_none();
+}
+
+static void show_process(void)
+{
+    printf("\n== a function in a process of its own\n");
+    double begin = kin_now();
+    kin_auto(kin_process) child = NULL;
+    KIN_CHECK(kin_start(&child, greet, kin_args(kin_str("world")), NULL));
+    KIN_CHECK(kin_process_join(child, KIN_FOREVER));
+    printf("started, run and joined in %.2f ms; its exit code is %d\n", (kin_now() - begin) * 1e3,
+           kin_process_exitcode(child));
+}
+
+/* ---- a queue ------------------------------------------------------------------------------ */
+
+static kin_obj produce(kin_obj args)
+{
+    kin_queue *queue = kin_as(kin_queue, kin_arg(args, 0));
+    KIN_TRY(kin_queue_put(queue, kin_list(kin_int(42), kin_none(), kin_str("hello")), 0));
+    for (int64_t i = 0; i < kin_arg_int(args, 1); i++) {
+        KIN_TRY(kin_queue_put(queue, kin_int(i), 0));
+    }
+    KIN_TRY(kin_queue_close(queue));
+    return kin_none();
+}
+
+static void show_queue(void)
+{
+    printf("\n== messages through a queue\n");
+    kin_auto(kin_queue) queue = NULL;
+    KIN_CHECK(kin_queue_new(&queue, NULL));
+    kin_auto(kin_process) child = NULL;
+    KIN_CHECK(kin_start(&child, produce, kin_args(kin_shared(queue), kin_int(500000)), NULL));
+
+    kin_obj message;
+    KIN_CHECK(kin_queue_get(queue, &message, KIN_FOREVER));
+    kin_print(message);
+    kin_release(message);
+    double begin = kin_now();
+    int64_t count = 0;
+    int64_t sum = 0;
+    while (kin_queue_get(queue, &message, KIN_FOREVER) == 0) {
+        count++;
+        sum += kin_as_int(message);
+        kin_release(message);
+    }
+    printf("then %lld ints, their sum is %lld: %.1f million a second\n", (long long)count,
+           (long long)sum, (double)count / (kin_now() - begin) / 1e6);
+    KIN_CHECK(kin_process_join(child, KIN_FOREVER));
+}
+
+/* ---- a pool ------------------------------------------------------------------------------- */
+
+static kin_obj square(kin_obj args)
+{
+    int64_t n = kin_arg_int(args, 0);
+    return kin_int(n * n);
+}
+
+static void show_map(kin_pool *pool)
+{
+    printf("\n== squares, by a pool of %d workers\n", kin_cpu_count());
+    kin_obj squares;
+    KIN_CHECK(kin_pool_map(pool, square, kin_range(0, 10), NULL, &squares));
+    kin_print(squares);
+    kin_release(squares);
+    double begin = kin_now();
+    KIN_CHECK(kin_pool_map(pool, square, kin_range(0, 1000000), NULL, &squares));
+    double seconds = kin_now() - begin;
+    printf("of a million numbers in %.0f ms; the last is %lld\n", seconds * 1e3,
+           (long long)kin_as_int(kin_at(squares, kin_len(squares) - 1)));
+    kin_release(squares);
+}
+
+/* ---- SHA-256 of files --------------------------------------------------------------------- */
+
+/* The regular files under a directory, a list; links are not followed. */
+static kin_obj walk(const char *directory, double *ret_megabytes)
+{
+    kin_obj paths = kin_list();
+    FTS *tree = fts_open((char *[]){ (char *)directory, NULL }, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    *ret_megabytes = 0;
+    for (FTSENT *entry; tree != NULL && (entry = fts_read(tree)) != NULL;) {
+        if (entry->fts_info == FTS_F && S_ISREG(entry->fts_statp->st_mode)) {
+            KIN_CHECK(kin_append(&paths, kin_str(entry->fts_path)));
+            *ret_megabytes += (double)entry->fts_statp->st_size / 1e6;
+        } else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR) {
+            fprintf(stderr, "%s: %s\n", entry->fts_path, strerror(entry->fts_errno));
+        }
+    }
+    fts_close(tree);
+    return paths;
+}
+
+/* The task: a file's SHA-256 in hex, or why it cannot be read. */
+static kin_obj digest(kin_obj args)
+{
+    static unsigned char buffer[1 << 17];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+        return kin_error(KIN_EUSER, "libcrypto has no SHA-256");
+    }
+    int file = open(kin_arg_str(args, 0), O_RDONLY | O_CLOEXEC);
+    ssize_t n = -1;
+    while (file >= 0 && (n = read(file, buffer, sizeof buffer)) > 0) {
+        EVP_DigestUpdate(context, buffer, (size_t)n);
+    }
+    int error = n < 0 ? errno : 0;
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    EVP_DigestFinal_ex(context, sum, NULL);
+    EVP_MD_CTX_free(context);
+    if (file >= 0) {
+        close(file);
+    }
+    char hex[65];
+    for (int i = 0; i < 32; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+    }
+    return kin_str(error == 0 ? hex : strerror(error));
+}
+
+/* What sha256sum says of the same files: a dict of path and hex. Ends with NULs, not with newlines,
+ * so a name may hold anything. */
+static kin_obj ask_sha256sum(kin_obj paths)
+{
+    FILE *names = tmpfile();
+    for (size_t i = 0; names != NULL && i < kin_len(paths); i++) {
+        fwrite(kin_as_str(kin_at(paths, i)), 1, kin_len(kin_at(paths, i)) + 1, names);
+    }
+    char command[80] = "false";
+    if (names != NULL && fflush(names) == 0) {
+        snprintf(command, sizeof command, "xargs -0r sha256sum -z -- </dev/fd/%d 2>/dev/null",
+                 fileno(names));
+    }
+    FILE *lines = popen(command, "r");
+    kin_obj sums = kin_dict();
+    char *line = NULL;
+    size_t room = 0;
+    while (lines != NULL && getdelim(&line, &room, '\0', lines) > 66) {
+        KIN_CHECK(kin_setitem(&sums, kin_str(line + 66), kin_strn(line, 64)));
+    }
+    free(line);
+    if (lines != NULL) {
+        pclose(lines);
+    }
+    if (names != NULL) {
+        fclose(names);
+    }
+    return sums;
+}
+
+/* Says how many agree, and names the others. */
+static void compare(kin_obj paths, kin_obj digests, kin_obj sums)
+{
+    size_t agree = 0;
+    size_t unreadable = 0;
+    for (size_t i = 0; i < kin_len(paths); i++) {
+        kin_obj expected = kin_lookup(sums, kin_at(paths, i));
+        if (kin_equal(kin_at(digests, i), expected)) {
+            agree++;
+            continue;
+        }
+        unreadable += kin_is_error(expected);
+        fprintf(stderr, "%s: %s; sha256sum: %s\n", kin_as_str(kin_at(paths, i)),
+                kin_as_str(kin_at(digests, i)),
+                kin_is_error(expected) ? "nothing" : kin_as_str(expected));
+    }
+    printf("%zu of %zu agree with sha256sum, which could not read %zu\n", agree, kin_len(paths),
+           unreadable);
+}
+
+static double report(const char *who, double begin, double megabytes)
+{
+    double seconds = kin_now() - begin;
+    printf("%-22s %8.1f ms  %6.0f MB/s\n", who, seconds * 1e3, megabytes / seconds);
+    return seconds;
+}
+
+static void show_digests(kin_pool *pool, const char *directory)
+{
+    printf("\n== SHA-256 of every regular file under %s\n", directory);
+    double megabytes;
+    kin_obj paths = walk(directory, &megabytes);
+    if (kin_len(paths) == 0) {
+        printf("there is none\n");
+        kin_release(paths);
+        return;
+    }
+    printf("%zu files, %.1f MB; sha256sum goes first, so that all are in memory\n", kin_len(paths),
+           megabytes);
+
+    double begin = kin_now();
+    kin_obj sums = ask_sha256sum(paths);
+    report("sha256sum", begin, megabytes);
+
+    begin = kin_now();
+    kin_obj serial = kin_list();
+    for (size_t i = 0; i < kin_len(paths); i++) {
+        kin_obj one;
+        KIN_CHECK(kin_call(digest, kin_args(kin_at(paths, i)), &one));
+        KIN_CHECK(kin_append(&serial, one));
+    }
+    double alone = report("this process", begin, megabytes);
+
+    begin = kin_now();
+    kin_obj digests;
+    const kin_map_options *options = KIN_OPT(kin_map_options, .chunksize = 16, .progress = true);
+    KIN_CHECK(kin_pool_map(pool, digest, kin_retain(paths), options, &digests));
+    double together = report("kin_pool_map", begin, megabytes);
+
+    printf("the pool was %.2f times as fast; %s\n", alone / together,
+           kin_equal(serial, digests) ? "the results are the same" : "THE RESULTS DIFFER");
+    compare(paths, digests, sums);
+    kin_release(digests);
+    kin_release(serial);
+    kin_release(sums);
+    kin_release(paths);
+}
+
+/* ---- a crash ------------------------------------------------------------------------------ */
+
+struct tally {
+    _Atomic long ran;
+    double died;
+};
+
+static kin_obj count_or_die(kin_obj args)
+{
+    struct tally *tally = kin_arg_shared(args, 0);
+    if (kin_arg_int(args, 1) == 500) {
+        tally->died = kin_now();
+        raise(SIGKILL);
+    }
+    atomic_fetch_add(&tally->ran, 1);
+    return kin_none();
+}
+
+static void show_crash(kin_pool *pool)
+{
+    printf("\n== a worker is killed in the middle of a map\n");
+    struct tally *tally = kin_alloc(sizeof *tally);
+    kin_obj items = kin_list();
+    for (int i = 0; i < 1000; i++) {
+        KIN_CHECK(kin_append(&items, kin_tuple(kin_shared(tally), kin_int(i))));
+    }
+    kin_obj results;
+    int rv = kin_pool_map(pool, count_or_die, items,
+                          KIN_OPT(kin_map_options, .chunksize = 1, .star = true), &results);
+    printf("the map ended %.1f ms later with %s: %s\n", (kin_now() - tally->died) * 1e3,
+           kin_errname(rv), kin_errmsg());
+    printf("the other %ld tasks were run", atomic_load(&tally->ran));
+    kin_free(tally);
+
+    KIN_CHECK(kin_pool_apply(pool, square, kin_args(kin_int(12)), &results));
+    printf("; the pool goes on, 12 squared is %lld\n", (long long)kin_as_int(results));
+    kin_release(results);
+}
+
+int main(int argc, char **argv)
+{
+    KIN_CHECK(kin_init(argc, argv));
+    const char *directory = argc > 1 ? argv[1] : "/usr/include";
+    if (argc > 2) {
+        fprintf(stderr, "usage: %s [DIRECTORY]\n", argv[0]);
+        return 1;
+    }
+    struct stat status;
+    if (stat(directory, &status) < 0 || !S_ISDIR(status.st_mode)) {
+        fprintf(stderr, "%s: there is no such directory\n", directory);
+        return 1;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a log has the lines in order */
+    show_process();
+    show_queue();
+    kin_auto(kin_pool) pool = NULL;
+    KIN_CHECK(kin_pool_new(&pool, NULL));
+    show_map(pool);
+    show_digests(pool, directory);
+    show_crash(pool);
+    return 0;
+}

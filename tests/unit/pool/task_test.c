@@ -1,0 +1,71 @@
+#include "pool_scene.h"
+
+static kin__task *new_task(kin_pool *pool)
+{
+    kin__task *task;
+    kin_obj args = kin_args(kin_int(5));
+    CHECK_OK(kin__task_new(pool, square, args, KIN__TASK_CALL, &task));
+    kin_release(args);
+    kin__block_give(task);
+    return task;
+}
+
+TEST(a_task_is_claimed_once_and_ends_once)
+{
+    kin_pool *pool = pool_of(1);
+    kin__task *task = new_task(pool);
+    CHECK(!kin__task_is_over(task));
+    CHECK(kin__task_claim(task));
+    CHECK(!kin__task_claim(task));
+    CHECK(!kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_QUEUED, 0), KIN_ECANCELLED, "too late"));
+    kin__task_finish(task, kin_str("a result that is given"));
+    CHECK(kin__task_is_over(task));
+    CHECK(!kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN_ECRASHED, "too late"));
+    kin_obj o;
+    CHECK_OK(kin__task_result(task, &o));
+    CHECK_STR(kin_as_str(o), "a result that is given");
+    kin_release(o);
+    kin__task_let_go(task);
+    free_whole(pool);
+}
+
+TEST(a_lost_task_says_why)
+{
+    kin_pool *pool = pool_of(1);
+    kin__task *task = new_task(pool);
+    CHECK(kin__task_claim(task));
+    CHECK(kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN_ECRASHED, "he fell"));
+    kin_obj o;
+    CHECK_ERROR(kin__task_result(task, &o), KIN_ECRASHED);
+    CHECK_STR(kin_errmsg(), "he fell");
+    kin__task_let_go(task);
+    free_whole(pool);
+}
+
+TEST(a_task_let_go_before_its_end_is_freed_at_its_end)
+{
+    kin_pool *pool = pool_of(1);
+    kin__task *task = new_task(pool);
+    kin__ref ref = kin__block_ref(task);
+    kin__task_let_go(task);
+    CHECK(kin__task_claim(task));
+    CHECK_PTR(kin__block_at(ref, KIN__TASK, NULL), task);
+    kin__task_finish(task, kin_int(1));
+    CHECK_NULL(kin__block_at(ref, KIN__TASK, NULL));
+    free_whole(pool);
+}
+
+TEST(bad_arguments_make_no_task)
+{
+    kin_pool *pool = pool_of(1);
+    kin__task *task = NULL;
+    CHECK_ERROR(kin__task_new(pool, NULL, kin_none(), KIN__TASK_CALL, &task), KIN_EINVAL);
+    CHECK_ERROR(kin__task_new(pool, square, (kin_obj){0}, KIN__TASK_CALL, &task), KIN_EINVAL);
+    kin_obj knot = kin_list();
+    CHECK_OK(kin_append(&knot, kin_retain(knot)));
+    CHECK_ERROR(kin__task_new(pool, square, knot, KIN__TASK_CALL, &task), KIN_EINVAL);
+    CHECK_OK(kin_setitem(&knot, kin_int(0), kin_none()));
+    kin_release(knot);
+    CHECK_NULL(task);
+    free_whole(pool);
+}

@@ -1,0 +1,82 @@
+#include "pool_scene.h"
+
+static kin_obj all_arguments(kin_obj args)
+{
+    return args; /* borrowed: passing it on is right */
+}
+
+TEST(a_task_may_return_its_arguments)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    CHECK_OK(kin_pool_apply(pool, all_arguments, kin_args(kin_str("a text of some length"), kin_int(2)), &o));
+    CHECK_EQ(kin_len(o), 2);
+    CHECK_STR(kin_as_str(kin_at(o, 0)), "a text of some length");
+    kin_release(o);
+    CHECK_OK(kin_pool_map(pool, all_arguments, kin_list(kin_str("a text of some length")), NULL, &o));
+    CHECK_STR(kin_as_str(kin_at(kin_at(o, 0), 0)), "a text of some length");
+    kin_release(o);
+    free_whole(pool);
+}
+
+static kin_obj release_arguments(kin_obj args)
+{
+    kin_release(args);
+    return kin_arg(args, 0);
+}
+
+TEST(a_task_that_releases_what_it_borrowed_does_no_harm)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    CHECK_OK(kin_pool_apply(pool, release_arguments, kin_args(kin_str("a text of some length")), &o));
+    CHECK_STR(kin_as_str(o), "a text of some length");
+    kin_release(o);
+    free_whole(pool);
+}
+
+static kin_obj named_argument(kin_obj args)
+{
+    kin_obj depth = kin_kwarg(args, "depth");
+    return kin_int(kin_arg_int(args, 0) * 100 + kin_as_int(depth));
+}
+
+TEST(arguments_may_have_names)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    CHECK_OK(kin_pool_apply(pool, named_argument,
+                            kin_args_kw(kin_args(kin_int(3)), kin_dict(kin_str("depth"), kin_int(4))), &o));
+    CHECK_EQ(kin_as_int(o), 304);
+    free_whole(pool);
+}
+
+static kin_obj put_into(kin_obj args)
+{
+    KIN_TRY(kin_queue_put(kin_as(kin_queue, kin_arg(args, 0)), kin_str("from the worker"), 0));
+    return kin_none();
+}
+
+TEST(a_queue_made_after_the_workers_reaches_them)
+{
+    kin_pool *pool = pool_of(2);
+    kin_queue *queue;
+    kin_obj o;
+    CHECK_OK(kin_queue_new(&queue, NULL));
+    CHECK_OK(kin_pool_apply(pool, put_into, kin_args(kin_shared(queue)), NULL));
+    CHECK_OK(kin_queue_get(queue, &o, 10));
+    CHECK_STR(kin_as_str(o), "from the worker");
+    kin_release(o);
+    kin_queue_free(queue);
+    free_whole(pool);
+}
+
+TEST(workers_count_what_they_did)
+{
+    kin_pool *pool = pool_of(1);
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK(kin_pool_apply(pool, square, kin_args(kin_int(i)), NULL));
+    }
+    WAIT_UNTIL(atomic_load(&pool->workers[0].tasks_done) == 5);
+    free_whole(pool);
+}
