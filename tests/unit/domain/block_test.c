@@ -34,19 +34,6 @@ TEST(blocks_of_all_sizes_are_apart_aligned_and_reused)
     }
 }
 
-TEST(every_class_fits_its_page)
-{
-    for (unsigned c = 0; c < CLASSES; c++) {
-        const class_shape *shape = &kin__classes[c];
-        CHECK_LE(shape->data + shape->count * shape->size, PAGE_SIZE);
-        CHECK_LE(sizeof(small_page) + shape->count * sizeof(block), shape->data);
-        CHECK_LE(shape->count, 32 * 64);
-        CHECK_EQ(shape->size % (shape->size < 64 ? 16 : 64), 0);
-        CHECK_EQ(kin__page_class_of(shape->size), c);
-        CHECK_EQ(kin__page_class_of(shape->size + 1), c + 1);
-    }
-}
-
 TEST(a_freed_block_is_refused)
 {
     char *p = kin__block_new(100, KIN__LOCK);
@@ -117,24 +104,6 @@ TEST(large_blocks_are_runs_of_pages_and_come_back)
     CHECK_OK(kin__block_free(again));
 }
 
-TEST(pages_whose_blocks_are_all_free_serve_other_sizes)
-{
-    enum { COUNT = 5000 };
-    static void *blocks[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        blocks[i] = kin__block_new(1000, KIN__RAW);
-        CHECK_NOT_NULL(blocks[i]);
-    }
-    for (int i = 0; i < COUNT; i++) {
-        CHECK_OK(kin__block_free(blocks[i]));
-    }
-    uint64_t committed = usage().committed;
-    void *large = kin__block_new(4 << 20, KIN__RAW);
-    CHECK_NOT_NULL(large);
-    CHECK_EQ(usage().committed, committed);
-    CHECK_OK(kin__block_free(large));
-}
-
 TEST(what_another_process_allocated_can_be_freed_here)
 {
     char **box = test_shared(sizeof *box);
@@ -175,46 +144,4 @@ TEST(what_the_dead_held_is_given_back_and_what_they_gave_stays)
     CHECK_NULL(kin__block_at(refs[1], 0, NULL));
     CHECK(kin__block_discard(refs[2]));
     CHECK_EQ(usage().blocks, before);
-}
-
-TEST(kin_free_refuses_what_is_not_its_own)
-{
-    int here = 0;
-    kin_log_set_level(KIN_LOG_OFF);
-    kin_free(NULL);
-    kin_free(&here);
-    void *lock = kin__block_new(8, KIN__LOCK);
-    kin_free(lock);
-    CHECK_OK(kin__block_free(lock));
-    char *p = kin_alloc(10);
-    kin_free(p + 1);
-    kin_free(p);
-    kin_free(p);
-    CHECK_CONTAINS(kin_errmsg(), "freed before");
-    CHECK_NULL(kin_alloc(0));
-}
-
-TEST(kin_alloc_gives_zeros_also_when_it_recycles)
-{
-    char *p = kin_alloc(64);
-    memset(p, 0xff, 64);
-    kin_free(p);
-    char *q = kin_alloc(64);
-    CHECK_PTR(q, p);
-    for (int i = 0; i < 64; i++) {
-        CHECK_EQ(q[i], 0);
-    }
-    kin_free(q);
-}
-
-TEST(an_object_too_large_is_refused_with_a_sentence)
-{
-    CHECK_NULL(kin_alloc(SIZE_MAX));
-    CHECK_CONTAINS(kin_errmsg(), "more than");
-    CHECK_NULL(kin_alloc((size_t)1 << 50));
-    CHECK_NULL(kin_alloc((size_t)200 << 30)); /* there are addresses for it, but no memory */
-    CHECK_CONTAINS(kin_errmsg(), "memory");
-    char *small = kin_alloc(10);
-    CHECK_NOT_NULL(small);
-    kin_free(small);
 }
