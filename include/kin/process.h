@@ -79,8 +79,9 @@ KIN_AUTO(kin_process)
 /* ---- verbs ---------------------------------------------------------------------------- */
 
 /* Forks the child. KIN_ESTATE the second time; KIN_EAGAIN when there are too many processes,
- * KIN_ENOMEM; then it may be tried again. Warns, once, when this process has other threads: the
- * child has only this one, and what the others had locked stays locked in it. */
+ * KIN_ENOMEM, KIN_EMFILE (old kernels alone need a descriptor); then it may be tried again. Warns,
+ * once, when this process has other threads: the child has only this one, and what the others had
+ * locked stays locked in it. */
 KIN_API int kin_process_start(kin_process *process);
 
 /* Waits until the child has ended: 0, however it ended. KIN_ETIMEDOUT; KIN_ESTATE before start. */
@@ -113,6 +114,7 @@ KIN_API int kin_process_pid(const kin_process *process);
 /* Lives as long as the process object. */
 KIN_API const char *kin_process_name(const kin_process *process);
 
+/* Whether it was made a daemon. */
 KIN_API bool kin_process_daemon(const kin_process *process);
 
 /* A descriptor that polls readable once the child has ended, until kin_process_free closes it; it

@@ -35,7 +35,7 @@ static void count_small(uint64_t index, uint64_t state, kin_usage_info *ret)
     const class_shape *shape = &kin__classes[PAGE_CLASS(state) % CLASSES];
     const small_page *s = (const small_page *)(const void *)page_data(index);
     for (uint32_t i = 0; i < shape->count; i++) {
-        if (BLOCK_OWNER(atomic_load(&s->blocks[i].state)) != KIN__NOBODY) {
+        if (BLOCK_IS_HELD(atomic_load(&s->blocks[i].state))) {
             ret->used += shape->size;
             ret->blocks++;
         }
@@ -64,10 +64,10 @@ int kin_usage(kin_usage_info *ret_usage)
     domain *d = base();
     unsigned alive = kin__count_alive();
     uint64_t top = atomic_load(&d->top);
-    *ret_usage = (kin_usage_info){.reserved = d->reserved,
-                                  .processes = alive,
-                                  .committed = d->data + (top << PAGE_SHIFT) - d->directory -
-                                               (d->pages_max - top) * sizeof(page)};
+    *ret_usage = (kin_usage_info){ .reserved = d->reserved,
+                                   .processes = alive,
+                                   .committed = d->data + (top << PAGE_SHIFT) - d->directory -
+                                                (d->pages_max - top) * sizeof(page) };
     for (uint64_t i = 0; i < top; i++) {
         count_page(i, ret_usage);
     }
@@ -79,7 +79,7 @@ static void visit_small(uint64_t index, uint64_t state, void (*visit)(void *, vo
     const class_shape *shape = &kin__classes[PAGE_CLASS(state) % CLASSES];
     const small_page *s = (const small_page *)(const void *)page_data(index);
     for (uint32_t i = 0; i < shape->count; i++) {
-        if (BLOCK_OWNER(atomic_load(&s->blocks[i].state)) != KIN__NOBODY) {
+        if (BLOCK_IS_HELD(atomic_load(&s->blocks[i].state))) {
             visit(page_data(index) + shape->data + (size_t)i * shape->size, ctx);
         }
     }

@@ -7,18 +7,24 @@
  *
  *      free --CAS--> mine --give--> the family's --take--> mine (another's)
  *        ^            |                  |
- *        +----free----+-------free-------+      every free: generation + 1
+ *        |            +-------free-------+      every free: generation + 1
+ *        +-- FREEING, the freer's --+
  *
  * Rules.
  *   R1  owner and generation change together, by CAS, from a state that was seen.
  *   R2  Before a process may own a block of a page, its bit in the page's `holders` is set: the
  *       sweep looks at no other pages.
- *   R3  The bits in `free` are hints. Set after a block is free, cleared before it is claimed.
- *   R4  A ref is good while the generation in the header is the ref's.
+ *   R3  The bits in `free` are hints. Set while a block is FREEING, cleared before it is claimed.
+ *       FREEING is for the freer alone: a page with such a block is in use. Once it is over he must
+ *       not touch the page, which may be the middle of a large block by then. Whoever has cleared
+ *       the hint may claim the block a moment before it is over.
+ *   R4  A ref is good while the generation in the header is the ref's, and it is not FREEING.
+ *   R5  A thread takes its process's current page in hand to claim blocks in it. So nobody claims
+ *       in a page that another thread has abandoned.
  *
  * Death. Killed before the CAS: the block is free, only its hint is lost, until the sweep writes it
- * anew. After it: the sweep frees the block. After `give`: the block is the family's, and stays:
- * whoever gives must have put it where others can find it (see queue/ring.c for how).
+ * anew. After it, or in FREEING: the sweep frees the block. After `give`: the block is the family's,
+ * and stays: whoever gives must have put it where others can find it (see queue/ring.c for how).
  *
  * Not here. Which page to allocate from (page.c); what users see (alloc.c).
  */
@@ -101,8 +107,9 @@ static void *claim_block(uint64_t index, const class_shape *shape, kin__id self,
             bits &= ~((uint64_t)1 << i % 64);
             KIN__STEP("block.unhinted");
             uint64_t state = atomic_load(&s->blocks[i].state);
-            if (mine && i < shape->count && BLOCK_OWNER(state) == KIN__NOBODY &&
-                atomic_compare_exchange_strong(&s->blocks[i].state, &state, state | self)) {
+            uint64_t ours = BLOCK_STATE(BLOCK_GENERATION(state), self);
+            if (mine && i < shape->count && !BLOCK_IS_HELD(state) &&
+                atomic_compare_exchange_strong(&s->blocks[i].state, &state, ours)) {
                 atomic_store_explicit(&s->blocks[i].shape, tag, memory_order_relaxed);
                 KIN__STEP("block.claimed");
                 return page_data(index) + shape->data + (size_t)i * shape->size;
@@ -112,25 +119,34 @@ static void *claim_block(uint64_t index, const class_shape *shape, kin__id self,
     return NULL;
 }
 
+static void put_back(_Atomic uint32_t *current, uint32_t in_hand)
+{
+    uint32_t none = 0;
+    if (!atomic_compare_exchange_strong(current, &none, in_hand)) {
+        kin__page_abandon(in_hand - 1); /* another thread had to get one meanwhile */
+    }
+}
+
 static void *new_small(kin__id self, unsigned heap, unsigned class, uint64_t tag)
 {
     _Atomic uint32_t *current = &kin__domain_private()->current[heap][class];
+    uint32_t in_hand = atomic_exchange(current, 0); /* R5 */
     for (;;) {
-        uint32_t now = atomic_load(current);
-        if (now != 0) {
-            void *made = claim_block(now - 1, &kin__classes[class], self, tag);
-            if (made != NULL) {
-                return made;
-            }
+        void *made =
+            in_hand != 0 ? claim_block(in_hand - 1, &kin__classes[class], self, tag) : NULL;
+        if (made != NULL) {
+            put_back(current, in_hand);
+            return made;
         }
         uint64_t index;
-        if (kin__page_take_small(self, heap, class, &index) < 0) {
+        int rv = kin__page_take_small(self, heap, class, &index);
+        if (in_hand != 0) {
+            kin__page_abandon(in_hand - 1);
+        }
+        if (rv < 0) {
             return NULL;
         }
-        uint32_t old = atomic_exchange(current, (uint32_t)index + 1);
-        if (old != 0) {
-            kin__page_abandon(old - 1); /* also when it is another thread's newer one */
-        }
+        in_hand = (uint32_t)index + 1;
     }
 }
 
@@ -201,7 +217,8 @@ static char *address_of(kin__ref ref)
 static bool find_shared(kin__ref ref, place *ret, uint64_t *ret_state)
 {
     *ret_state = BLOCK_STATE(ref >> REF_OFFSET_BITS, KIN__FAMILY);
-    return ref != 0 && locate(address_of(ref), ret) && atomic_load(&ret->header->state) == *ret_state;
+    return ref != 0 && locate(address_of(ref), ret) &&
+           atomic_load(&ret->header->state) == *ret_state;
 }
 
 bool kin__block_is_shared(kin__ref ref)
@@ -220,7 +237,7 @@ bool kin__block_share(kin__ref ref)
     }
     uint64_t state = ref != 0 && locate(address_of(ref), &at) ? atomic_load(&at.header->state) : 0;
     return state != 0 && BLOCK_GENERATION(state) == BLOCK_GENERATION(shared) &&
-           BLOCK_OWNER(state) != KIN__NOBODY &&
+           BLOCK_IS_HELD(state) &&
            (atomic_compare_exchange_strong(&at.header->state, &state, shared) || state == shared);
 }
 
@@ -239,19 +256,27 @@ bool kin__block_take(kin__ref ref)
 
 /* ---- free ----------------------------------------------------------------------------------------- */
 
+/* The second half of freeing a small block: R3. */
+void kin__block_free_small(small_page *s, unsigned i, uint64_t freeing)
+{
+    kin__block_hint(s, i);
+    KIN__STEP("block.hinted");
+    atomic_compare_exchange_strong(&s->blocks[i].state, &freeing,
+                                   BLOCK_STATE(BLOCK_GENERATION(freeing), KIN__NOBODY));
+}
+
 /* From `state`, which was seen, to free. False when somebody was faster. */
 static bool free_at(const place *at, uint64_t state, kin__id self)
 {
     will_hold(at->page, self);
-    uint32_t next = BLOCK_GENERATION(state) + 1;
-    uint64_t freed = BLOCK_STATE(next, at->small ? KIN__NOBODY : self);
-    if (!atomic_compare_exchange_strong(&at->header->state, &state, freed)) {
+    uint64_t freeing = BLOCK_FREEING | BLOCK_STATE(BLOCK_GENERATION(state) + 1, self);
+    if (!atomic_compare_exchange_strong(&at->header->state, &state, freeing)) {
         return false;
     }
-    KIN__STEP("block.freed");
+    KIN__STEP("block.freeing");
     if (at->small) {
-        kin__block_hint(small_at(at->page), at->index);
-        KIN__STEP("block.hinted");
+        kin__block_free_small(small_at(at->page), at->index, freeing);
+        KIN__STEP("block.freed");
         kin__page_has_space(page_at(at->page));
     } else {
         kin__page_free_run(at->page);
@@ -267,7 +292,7 @@ int kin__block_free(void *p)
         return kin__fail(KIN_EINVAL, "free: %p is no block of the family's memory", p);
     }
     uint64_t state = atomic_load(&at.header->state);
-    if (BLOCK_OWNER(state) == KIN__NOBODY || !free_at(&at, state, self)) {
+    if (!BLOCK_IS_HELD(state) || !free_at(&at, state, self)) {
         return kin__fail(KIN_EFREED, "free: the block at %p was freed before", p);
     }
     return 0;
@@ -310,7 +335,7 @@ void *kin__block_at(kin__ref ref, kin__type type, int *ret_code)
         return NULL;
     }
     uint64_t state = atomic_load(&at.header->state);
-    if (BLOCK_GENERATION(state) != ref >> REF_OFFSET_BITS || BLOCK_OWNER(state) == KIN__NOBODY) {
+    if (BLOCK_GENERATION(state) != ref >> REF_OFFSET_BITS || !BLOCK_IS_HELD(state)) {
         (void)fail_ref(KIN_EFREED, ret_code, "was freed", p);
         return NULL;
     }
@@ -327,11 +352,11 @@ int kin__block_check(const void *p, kin__type type, const char *what)
     if (p == NULL) {
         return kin__fail(KIN_EINVAL, "%s is NULL", what);
     }
-    if (!locate(p, &at) || (atomic_load_explicit(&at.header->shape, memory_order_relaxed) & 0xff) !=
-                               (uint64_t)type) {
+    if (!locate(p, &at) ||
+        (atomic_load_explicit(&at.header->shape, memory_order_relaxed) & 0xff) != (uint64_t)type) {
         return kin__fail(KIN_EINVAL, "%s: %p is no such thing", what, p);
     }
-    if (BLOCK_OWNER(atomic_load(&at.header->state)) == KIN__NOBODY) {
+    if (!BLOCK_IS_HELD(atomic_load(&at.header->state))) {
         return kin__fail(KIN_EFREED, "%s was freed", what);
     }
     return 0;
@@ -340,7 +365,8 @@ int kin__block_check(const void *p, kin__type type, const char *what)
 size_t kin__block_size(const void *p)
 {
     place at;
-    return locate(p, &at) ? (size_t)(atomic_load(&at.header->shape) >> 8) : 0;
+    size_t size = locate(p, &at) ? (size_t)(atomic_load(&at.header->shape) >> 8) : 0;
+    return kin__in_domain(p, size) ? size : 0; /* a stray write may have been there */
 }
 
 kin__type kin__block_type(const void *p)

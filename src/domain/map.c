@@ -22,8 +22,8 @@
 #define MAGIC 0x6b696e2d646f6d31u /* "kin-dom1" */
 #define RESERVE ((uint64_t)256 << 30)
 #define RESERVE_LEAST ((uint64_t)64 << 20)
-#define STEP_LEAST 16u  /* pages: 1 MiB */
-#define STEP_MOST 256u  /* pages: 16 MiB */
+#define STEP_LEAST 16u                           /* pages: 1 MiB */
+#define STEP_MOST 256u                           /* pages: 16 MiB */
 #define ADDRESS_FIRST ((uint64_t)0x7e9000000000) /* free under ASLR, ASan and TSan */
 #define ADDRESS_CHOICES 0x80u                    /* GiB */
 
@@ -134,8 +134,9 @@ int kin__domain_make(void)
     uint64_t size = reserve(fd, &at);
     if (size == 0) {
         kin__os_close(fd);
-        return kin__fail(KIN_ENOMEM, "cannot reserve addresses for the family's memory: even "
-                                     "%llu MiB were refused",
+        return kin__fail(KIN_ENOMEM,
+                         "cannot reserve addresses for the family's memory: even "
+                         "%llu MiB were refused",
                          (unsigned long long)(RESERVE_LEAST >> 20));
     }
     lay_out(at, size);

@@ -16,23 +16,25 @@
 #include "room.h"
 #include <pthread.h>
 
-#define SLOTS 2048u          /* of them, slot 0 is nobody's */
+#define SLOTS 2048u /* of them, slot 0 is nobody's */
 #define PAGE_SHIFT 16
 #define PAGE_SIZE (1u << PAGE_SHIFT)
-#define CLASSES 31u          /* sizes of small blocks (page.c) */
+#define CLASSES 31u                       /* sizes of small blocks (page.c) */
 #define HEAPS ((unsigned)KIN__TYPE_COUNT) /* one for plain blocks, one for each stable type */
 
 /* ---- the header of a block --------------------------------------------------------------
  * It lies apart from the block, so that a user's overrun does not hit it first. */
 typedef struct block {
-    _Atomic uint64_t state; /* generation (30 bits) << 32 | owner (32 bits; 0: free) */
+    _Atomic uint64_t state; /* freeing << 63 | generation (30 bits) << 32 | owner (0: free) */
     _Atomic uint64_t shape; /* bytes asked for << 8 | type */
 } block;
 
 #define BLOCK_STATE(generation, owner) ((uint64_t)((generation)&GENERATION_MASK) << 32 | (owner))
 #define BLOCK_OWNER(state) ((uint32_t)(state))
-#define BLOCK_GENERATION(state) ((uint32_t)((state) >> 32))
+#define BLOCK_GENERATION(state) ((uint32_t)((state) >> 32) & GENERATION_MASK)
 #define GENERATION_MASK 0x3fffffffu
+#define BLOCK_FREEING ((uint64_t)1 << 63) /* free, but its owner has still to tidy up: block.c */
+#define BLOCK_IS_HELD(state) (BLOCK_OWNER(state) != KIN__NOBODY && !((state)&BLOCK_FREEING))
 
 /* ---- an entry of the page directory ----------------------------------------------------- */
 enum page_kind {
@@ -70,7 +72,7 @@ typedef struct class_shape {
 } class_shape;
 
 /* ---- a slot of the process table --------------------------------------------------------- */
-enum slot_phase { SLOT_FREE = 0, SLOT_JOINING, SLOT_LIVE };
+enum slot_phase { SLOT_FREE = 0, SLOT_JOINING, SLOT_LIVE, SLOT_DEAD };
 
 typedef struct slot {
     _Alignas(128) _Atomic uint64_t state; /* pid << 32 | generation << 8 | phase */
@@ -98,11 +100,11 @@ typedef struct domain {
     uint64_t max_memory;
     uint64_t directory; /* offsets from the base */
     uint64_t data;
-    _Alignas(64) _Atomic uint64_t top; /* pages committed so far */
-    _Atomic uint32_t seed;             /* where generations of new small pages begin */
-    _Atomic uint64_t low;              /* hint: no free page below */
-    _Atomic uint64_t rover;            /* hint: where to look for a run of pages next */
-    _Atomic uint32_t top_slot;         /* no slot above it was ever used */
+    _Alignas(64) _Atomic uint64_t top;        /* pages committed so far */
+    _Atomic uint32_t seed;                    /* where generations of new small pages begin */
+    _Atomic uint64_t low;                     /* hint: no free page below */
+    _Atomic uint64_t rover;                   /* hint: where to look for a run of pages next */
+    _Atomic uint32_t top_slot;                /* no slot above it was ever used */
     _Atomic int64_t spacious[HEAPS][CLASSES]; /* hint: pages with the PAGE_SPACE flag */
     slot slots[SLOTS];
 } domain;
@@ -114,14 +116,15 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "atomic
 /* What this process alone knows; zeroed by the kernel in a forked child. */
 typedef struct private_page {
     _Atomic kin__id self;
-    _Atomic uint32_t joining;                    /* a thread is at it */
-    _Atomic uint32_t current[HEAPS][CLASSES];    /* page index + 1 that blocks are taken from */
+    _Atomic uint32_t joining;                 /* a thread is at it */
+    _Atomic uint32_t current[HEAPS][CLASSES]; /* page index + 1 that blocks are taken from; 0:
+                                                    none, or a thread has it in hand */
 } private_page;
 
 /* map.c */
 extern domain *_Atomic kin__domain_base; /* NULL before the first call of the family */
 int kin__domain_make(void);
-int kin__domain_grow(uint64_t pages); /* commits at least so many more; KIN_ENOMEM */
+int kin__domain_grow(uint64_t pages);    /* commits at least so many more; KIN_ENOMEM */
 private_page *kin__domain_private(void); /* NULL when there is no memory */
 
 static inline domain *base(void)
@@ -153,6 +156,7 @@ void kin__page_free_claimed(uint64_t index);
 
 /* block.c */
 void kin__block_hint(small_page *s, unsigned i);
+void kin__block_free_small(small_page *s, unsigned i, uint64_t freeing);
 
 /* sweep.c */
 void kin__sweep(kin__id dead);

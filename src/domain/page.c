@@ -36,10 +36,10 @@
 #define COUNT(size) (uint32_t)((PAGE_SIZE - sizeof(small_page) - 48) / ((size) + sizeof(block)))
 
 const class_shape kin__classes[CLASSES] = {
-    SHAPE(16),   SHAPE(32),   SHAPE(48),   SHAPE(64),    SHAPE(128),   SHAPE(192),   SHAPE(256),
-    SHAPE(320),  SHAPE(384),  SHAPE(448),  SHAPE(512),   SHAPE(640),   SHAPE(768),   SHAPE(896),
-    SHAPE(1024), SHAPE(1280), SHAPE(1536), SHAPE(1792),  SHAPE(2048),  SHAPE(2560),  SHAPE(3072),
-    SHAPE(4288), SHAPE(5376), SHAPE(6464), SHAPE(8128),  SHAPE(10816), SHAPE(12992), SHAPE(16256),
+    SHAPE(16),    SHAPE(32),    SHAPE(48),    SHAPE(64),   SHAPE(128),   SHAPE(192),   SHAPE(256),
+    SHAPE(320),   SHAPE(384),   SHAPE(448),   SHAPE(512),  SHAPE(640),   SHAPE(768),   SHAPE(896),
+    SHAPE(1024),  SHAPE(1280),  SHAPE(1536),  SHAPE(1792), SHAPE(2048),  SHAPE(2560),  SHAPE(3072),
+    SHAPE(4288),  SHAPE(5376),  SHAPE(6464),  SHAPE(8128), SHAPE(10816), SHAPE(12992), SHAPE(16256),
     SHAPE(21632), SHAPE(32512), SHAPE(65152),
 };
 
@@ -134,7 +134,7 @@ static bool reclaim_page(uint64_t index, kin__id self)
     uint64_t state = atomic_load(&p->state);
     unsigned class = PAGE_CLASS(state);
     if (PAGE_KIND(state) != PAGE_SMALL || !(state & PAGE_SPACE) || PAGE_HEAP(state) != 0 ||
-        !all_free(index, class) ||
+        class >= CLASSES || !all_free(index, class) ||
         !atomic_compare_exchange_strong(&p->state, &state,
                                         PAGE_STATE(PAGE_SMALL, 0, class, self))) {
         return false;
@@ -178,7 +178,7 @@ static bool claim_run_below_top(kin__id self, uint64_t pages, uint64_t *ret_firs
 
 int kin__page_claim_run(kin__id self, uint64_t pages, uint64_t *ret_first)
 {
-    for (;;) {
+    for (bool swept = false;;) {
         if (claim_run_below_top(self, pages, ret_first)) {
             return 0;
         }
@@ -186,8 +186,12 @@ int kin__page_claim_run(kin__id self, uint64_t pages, uint64_t *ret_first)
             return 0;
         }
         int rv = kin__domain_grow(pages);
-        if (rv < 0) {
+        if (rv < 0 && swept) {
             return rv;
+        }
+        if (rv < 0) {
+            swept = true;
+            (void)kin__count_alive(); /* nobody may have noticed yet who has died with how much */
         }
     }
 }
@@ -213,8 +217,9 @@ void kin__page_free_run(uint64_t first)
 void kin__page_has_space(page *p)
 {
     uint64_t state = atomic_load(&p->state);
+    bool sound = PAGE_HEAP(state) < HEAPS && PAGE_CLASS(state) < CLASSES;
     if (PAGE_KIND(state) == PAGE_SMALL && PAGE_OWNER(state) == 0 && !(state & PAGE_SPACE) &&
-        atomic_compare_exchange_strong(&p->state, &state, state | PAGE_SPACE)) {
+        sound && atomic_compare_exchange_strong(&p->state, &state, state | PAGE_SPACE)) {
         atomic_fetch_add(&base()->spacious[PAGE_HEAP(state)][PAGE_CLASS(state)], 1);
     }
 }

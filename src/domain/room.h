@@ -34,7 +34,7 @@ bool kin__alive(kin__id id);
 /* The pid behind an identity, or 0 when it has left. */
 pid_t kin__pid_of(kin__id id);
 
-/* How many of the family are alive; sweeps the others. */
+/* How many of the family are alive, or not yet swept; sweeps the dead. */
 unsigned kin__count_alive(void);
 
 /* Called by whoever knows that `pid` has ended (its reaper): sweeps it now. */
@@ -45,10 +45,10 @@ void kin__ended(pid_t pid);
 /* What a block holds. A block of a stable type never changes its type, so that a ref to a freed
  * one is noticed for good. */
 typedef enum kin__type {
-    KIN__RAW = 1,  /* bytes of the user: kin_alloc */
-    KIN__MESSAGE,  /* a flat object, or a message's bytes */
-    KIN__RING,     /* a ring of a queue (queue/ring.c) */
-    KIN__STABLE,   /* --- stable types from here */
+    KIN__RAW = 1, /* bytes of the user: kin_alloc */
+    KIN__MESSAGE, /* a flat object, or a message's bytes */
+    KIN__RING,    /* a ring of a queue (queue/ring.c) */
+    KIN__STABLE,  /* --- stable types from here */
     KIN__LOCK = KIN__STABLE,
     KIN__EVENT,
     KIN__QUEUE,
@@ -97,7 +97,7 @@ int kin__block_check(const void *p, kin__type type, const char *what);
 /* Visits every block of a stable type that is somebody's; the visitor may free it. */
 void kin__block_each(kin__type type, void (*visit)(void *block, void *ctx), void *ctx);
 
-size_t kin__block_size(const void *block);   /* the bytes asked for */
+size_t kin__block_size(const void *block);    /* the bytes asked for */
 kin__type kin__block_type(const void *block); /* 0 when it is no block's beginning */
 
 /* Whether [p, p + size) lies in the committed part of the domain. */

@@ -5,14 +5,15 @@
  * its `life`, a robust mutex that it locks when it joins and never unlocks, is a hint that costs
  * some nanoseconds; the proof, for which the kernel is asked, costs some microseconds.
  *
- *      FREE --claim--> JOINING --life locked--> LIVE --dead: swept--> FREE, generation + 1
+ *      FREE --claim--> JOINING --life locked--> LIVE --proof--> DEAD --swept--> FREE, generation + 1
  *
  * Rules.
  *   R1  A slot is claimed by one CAS that writes pid and generation.
- *   R2  life held: its process lives, or somebody sweeps; either way there is nothing to do.
+ *   R2  life held: its process lives, or somebody sweeps, and then the slot says DEAD.
  *   R3  life to be had: whoever gets it asks for proof. A live process whose thread that had locked
  *       life has ended is asked for proof each time from then on; that is slow and right.
- *   R4  With proof, and life in hand, he sweeps; only then the slot is free for another.
+ *   R4  With proof, and life in hand, he writes DEAD and sweeps; only then the slot is free for
+ *       another. So nobody who asks is told "alive" because somebody sweeps.
  *   R5  This process's own identity lies on a page that the kernel wipes in a forked child, so that
  *       nobody can act under his parent's name.
  *
@@ -29,6 +30,11 @@
 static slot *slot_at(uint32_t index)
 {
     return &base()->slots[index];
+}
+
+static bool is_taken(uint64_t state)
+{
+    return SLOT_PHASE(state) == SLOT_LIVE || SLOT_PHASE(state) == SLOT_DEAD;
 }
 
 /* ---- joining ------------------------------------------------------------------------------------ */
@@ -89,13 +95,12 @@ static void recover_slots(void)
     uint64_t unused;
     for (uint32_t i = 1; i < SLOTS; i++) {
         uint64_t state = atomic_load(&slot_at(i)->state);
-        if (SLOT_PHASE(state) == SLOT_LIVE) {
+        if (is_taken(state)) {
             (void)kin__alive(ID_OF(i, SLOT_GENERATION(state)));
         } else if (SLOT_PHASE(state) == SLOT_JOINING &&
                    kin__os_start_time(SLOT_PID(state), &unused) == -ESRCH) {
-            atomic_compare_exchange_strong(
-                &slot_at(i)->state, &state,
-                SLOT_STATE(0, SLOT_GENERATION(state) + 1, SLOT_FREE));
+            atomic_compare_exchange_strong(&slot_at(i)->state, &state,
+                                           SLOT_STATE(0, SLOT_GENERATION(state) + 1, SLOT_FREE));
         }
     }
 }
@@ -170,9 +175,11 @@ kin__id kin__self(void)
 /* With life in hand (R3, R4). False, and the slot free, when its process has ended. */
 static bool prove(slot *s, uint64_t state, kin__id id)
 {
-    if (!kin__os_has_ended(SLOT_PID(state), atomic_load(&s->start))) {
+    if (SLOT_PHASE(state) == SLOT_LIVE &&
+        !kin__os_has_ended(SLOT_PID(state), atomic_load(&s->start))) {
         return true;
     }
+    atomic_store(&s->state, SLOT_STATE(SLOT_PID(state), SLOT_GENERATION(state), SLOT_DEAD));
     KIN__STEP("table.elected");
     kin__sweep(id);
     KIN__STEP("table.swept");
@@ -190,14 +197,16 @@ bool kin__alive(kin__id id)
     }
     slot *s = slot_at(ID_SLOT(id));
     uint64_t state = atomic_load(&s->state);
-    if (SLOT_GENERATION(state) != ID_GENERATION(id) || SLOT_PHASE(state) != SLOT_LIVE) {
+    if (SLOT_GENERATION(state) != ID_GENERATION(id) || !is_taken(state)) {
         return false;
     }
     int rv = pthread_mutex_trylock(&s->life);
     if (rv != 0 && rv != EOWNERDEAD) {
-        return true; /* R2 */
+        return SLOT_PHASE(atomic_load(&s->state)) == SLOT_LIVE; /* R2 */
     }
-    bool alive = atomic_load(&s->state) == state && prove(s, state, id);
+    state = atomic_load(&s->state); /* a sweeper may have died in between */
+    bool same = SLOT_GENERATION(state) == ID_GENERATION(id) && is_taken(state);
+    bool alive = same && prove(s, state, id);
     if (rv == EOWNERDEAD) {
         pthread_mutex_consistent(&s->life);
     }
@@ -214,26 +223,40 @@ pid_t kin__pid_of(kin__id id)
     return SLOT_GENERATION(state) == ID_GENERATION(id) ? SLOT_PID(state) : 0;
 }
 
+/* Who sits in a slot, after he was asked for if he may be dead. KIN__NOBODY: nobody, any more. */
+static kin__id tenant(uint32_t index)
+{
+    uint64_t state = atomic_load(&slot_at(index)->state);
+    kin__id id = ID_OF(index, SLOT_GENERATION(state));
+    if (!is_taken(state) || kin__alive(id)) {
+        return is_taken(state) ? id : KIN__NOBODY;
+    }
+    uint64_t now = atomic_load(&slot_at(index)->state); /* DEAD: somebody is still sweeping */
+    return now == state || SLOT_PHASE(now) == SLOT_DEAD ? id : KIN__NOBODY;
+}
+
 unsigned kin__count_alive(void)
 {
     unsigned count = 0;
     for (uint32_t i = 1; i <= atomic_load(&base()->top_slot) && i < SLOTS; i++) {
-        uint64_t state = atomic_load(&slot_at(i)->state);
-        count += SLOT_PHASE(state) == SLOT_LIVE && kin__alive(ID_OF(i, SLOT_GENERATION(state)));
+        count += tenant(i) != KIN__NOBODY;
     }
     return count;
 }
 
+/* Somebody may be at the proof just now, and has not written DEAD: then a moment is worth waiting.
+ * (Only a moment: the pid may belong to another process already.) */
 void kin__ended(pid_t pid)
 {
-    if (base() == NULL) {
-        return;
-    }
-    uint32_t top = atomic_load(&base()->top_slot);
+    uint32_t top = base() != NULL ? atomic_load(&base()->top_slot) : 0;
     for (uint32_t i = 1; i <= top && i < SLOTS; i++) {
-        uint64_t state = atomic_load(&slot_at(i)->state);
-        if (SLOT_PHASE(state) == SLOT_LIVE && SLOT_PID(state) == pid) {
-            (void)kin__alive(ID_OF(i, SLOT_GENERATION(state)));
+        for (int tries = 0; tries < 100; tries++) {
+            uint64_t state = atomic_load(&slot_at(i)->state);
+            if (SLOT_PID(state) != pid || SLOT_PHASE(state) == SLOT_DEAD ||
+                tenant(i) == KIN__NOBODY) {
+                break;
+            }
+            kin__os_yield();
         }
     }
 }

@@ -102,6 +102,17 @@ static bool maker_is_gone(const kin__nursery *nursery)
     return kin__os_getppid() != nursery->maker;
 }
 
+/* A dying process loses its children a moment before it counts as dead: what it held is asked for
+ * after that. */
+static void see_maker_end(const kin__nursery *nursery)
+{
+    bool ended = false;
+    if (nursery->maker_fd >= 0) {
+        (void)kin__os_poll(&nursery->maker_fd, &ended, 1, kin__os_now() + 10 * (int64_t)LOOK_AGAIN);
+    }
+    kin__ended(nursery->maker);
+}
+
 /* Kills all children, and waits until they are gone: at most what a SIGKILL takes. */
 static void end_children(kin__nursery *nursery)
 {
@@ -123,6 +134,7 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
         nursery->hungry = false;
         if (maker_is_gone(nursery)) {
             end_children(nursery);
+            see_maker_end(nursery);
             nursery->ops->orphaned(nursery->ctx);
             kin__os_leave(0);
         }

@@ -65,7 +65,7 @@ static void carry_on_linking(kin_queue *queue)
     if (new & 1u) {
         return;
     }
-    kin__ring ring = {0};
+    kin__ring ring = { 0 };
     if (kin__block_share(new)) {
         ring = kin__ring_at(new);
     }

@@ -42,7 +42,7 @@ static uint32_t first_count(uint64_t maxsize)
 
 int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
 {
-    const kin_queue_options defaults = {0};
+    const kin_queue_options defaults = { 0 };
     options = options != NULL ? options : &defaults;
     if (ret_queue == NULL) {
         return kin__fail(KIN_EINVAL, "kin_queue_new: the place for the queue is NULL");
@@ -220,7 +220,7 @@ static int put(parcel *p, double timeout)
     if (rv < 0) {
         return rv;
     }
-    _Alignas(8) unsigned char small[KIN__CELL_ROOM] = {0};
+    _Alignas(8) unsigned char small[KIN__CELL_ROOM] = { 0 };
     kin__claim claim;
     rv = p->apart != NULL ? 0 : write_into(p, small);
     if (rv < 0) {
@@ -239,7 +239,7 @@ static int put(parcel *p, double timeout)
 
 int kin_queue_put(kin_queue *queue, kin_obj object, double timeout)
 {
-    parcel p = {.queue = queue, .kind = KIN__CELL_OBJECT, .object = object};
+    parcel p = { .queue = queue, .kind = KIN__CELL_OBJECT, .object = object };
     int rv = kin__flat_size(object, &p.size);
     rv = rv < 0 ? rv : put(&p, timeout);
     kin__obj_drop(object);
@@ -251,7 +251,7 @@ int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double
     if (bytes == NULL && size != 0) {
         return kin__fail(KIN_EINVAL, "put: %zu bytes at NULL", size);
     }
-    parcel p = {.queue = queue, .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size};
+    parcel p = { .queue = queue, .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size };
     return put(&p, timeout);
 }
 
@@ -313,13 +313,13 @@ int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
     if (ret_object == NULL) {
         return kin__fail(KIN_EINVAL, "get: the place for the message is NULL");
     }
-    const kin__want any = {.kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX};
+    const kin__want any = { .kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX };
     arrival a;
     int rv = receive(queue, &any, timeout, &a);
     if (rv < 0) {
         return rv;
     }
-    kin_obj object = {0};
+    kin_obj object = { 0 };
     if (a.bytes == NULL) {
         rv = corrupt();
     } else if (a.kind & KIN__CELL_BYTES) {
@@ -344,7 +344,7 @@ ssize_t kin_queue_get_bytes(kin_queue *queue, void *buffer, size_t room, double 
     if (buffer == NULL && room != 0) {
         return kin__fail(KIN_EINVAL, "get: the buffer is NULL");
     }
-    const kin__want want = {.kind = KIN__CELL_BYTES, .room = room};
+    const kin__want want = { .kind = KIN__CELL_BYTES, .room = room };
     arrival a;
     int rv = receive(queue, &want, timeout, &a);
     if (rv < 0) {

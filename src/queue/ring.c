@@ -21,11 +21,9 @@
  *       family, then published. A taker makes it his before he finishes the cell.
  *   R4  Takers pass over TAKEN cells, and never over CLAIMED ones: order by producer stays.
  *   R5  head passes only what is done; so what a dead taker gives back is always found.
- *   R6  A ring may be freed under a process that looks at it, and its memory used for anything. So
- *       it trusts no word that does not name the ring's serial, and changes none. CLAIMED and TAKEN
- *       have no room for the serial: before the claim of a dead process is touched, the ring must
- *       prove to be there still, after that death was seen. Then nobody can have written the same
- *       claim anew.
+ *   R6  A ring may be freed under a process that looks at it, and its memory used for anything. It
+ *       trusts no word that does not name the ring's serial, and changes none. CLAIMED and TAKEN do
+ *       not: who settles a death looks first who died, and then whether the ring is still there.
  *   R7  A ring is freed only when nobody who lives has a hand in it (drain), and none can get one.
  *
  * Death. In CLAIMED: whoever wants to pass asks after Q, takes over the claim by CAS, frees the
@@ -94,7 +92,7 @@ static enum place look_at(const kin__ring *ring, uint64_t position, uint64_t *re
     if (distance != 0) {
         return distance > 0 ? DONE : BEHIND;
     }
-    static const enum place places[8] = {GONE, OPEN, HELD, HERE, PASSED_ON, END, GONE, GONE};
+    static const enum place places[8] = { GONE, OPEN, HELD, HERE, PASSED_ON, END, GONE, GONE };
     return places[status];
 }
 
@@ -129,11 +127,11 @@ static void advance(_Atomic uint64_t *word, uint64_t to, uint32_t serial)
 
 static kin__ring view(kin__ref self, kin__ring_block *at)
 {
-    return (kin__ring){.at = at,
-                       .self = self,
-                       .after = at->after,
-                       .count = at->count,
-                       .serial = (uint32_t)(self >> 34 & WHO_MASK)};
+    return (kin__ring){ .at = at,
+                        .self = self,
+                        .after = at->after,
+                        .count = at->count,
+                        .serial = (uint32_t)(self >> 34 & WHO_MASK) };
 }
 
 int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring)
@@ -159,8 +157,8 @@ int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring)
 /* What stands in the block is read between two looks at the ref: so it is this ring's. */
 kin__ring kin__ring_at(kin__ref ref)
 {
-    kin__ring_block *block = kin__block_at(ref, KIN__RING, NULL);
-    kin__ring ring = {0};
+    kin__ring_block *block = ref != 0 ? kin__block_at(ref, KIN__RING, NULL) : NULL;
+    kin__ring ring = { 0 };
     if (block != NULL) {
         ring = view(ref, block);
         uint64_t size = sizeof *block + (uint64_t)ring.count * sizeof(kin__cell);
@@ -214,7 +212,7 @@ static bool resolve_claimed(const kin__ring *ring, uint64_t state, uint64_t posi
     KIN__STEP("ring.resolving");
     kin__block_discard(atomic_load(&cell->apart));
     KIN__STEP("ring.resolved");
-    kin__claim ours = {.ring = *ring, .cell = cell, .position = position};
+    kin__claim ours = { .ring = *ring, .cell = cell, .position = position };
     turn(&ours, CLAIMED, EMPTY, position + ring->count);
     return true;
 }
@@ -227,7 +225,7 @@ static bool resolve_taken(const kin__ring *ring, uint64_t state, uint64_t positi
         return false;
     }
     KIN__STEP("ring.returning");
-    kin__claim ours = {.ring = *ring, .cell = cell, .position = position};
+    kin__claim ours = { .ring = *ring, .cell = cell, .position = position };
     bool apart = atomic_load(&cell->kind) & KIN__CELL_APART;
     if (apart && !kin__block_is_shared(atomic_load(&cell->apart))) {
         turn(&ours, TAKEN, EMPTY, position + ring->count);
@@ -269,8 +267,7 @@ static enum kin__found full(const kin__ring *ring, kin__claim *ret)
 
 static bool beyond(const kin__ring *ring, uint64_t position, uint64_t limit)
 {
-    return limit != 0 &&
-           distance(position, hint(&ring->at->head)) >= (int64_t)limit &&
+    return limit != 0 && distance(position, hint(&ring->at->head)) >= (int64_t)limit &&
            distance(position, find_head(ring)) >= (int64_t)limit;
 }
 
@@ -296,8 +293,9 @@ enum kin__found kin__ring_claim(const kin__ring *ring, uint64_t limit, kin__clai
                                                   make_state(CLAIMED, position, kin__self()))) {
             KIN__STEP("ring.claimed");
             advance(&ring->at->tail, position + 1, ring->serial);
-            *ret = (kin__claim){
-                .ring = *ring, .cell = cell_at(ring, position), .position = position};
+            *ret = (kin__claim){ .ring = *ring,
+                                 .cell = cell_at(ring, position),
+                                 .position = position };
             return KIN__GOT;
         }
     }
@@ -373,7 +371,7 @@ static enum kin__found look(const kin__ring *ring, const kin__want *want, bool a
 enum kin__found kin__ring_take(const kin__ring *ring, const kin__want *want, bool ask,
                                kin__claim *ret)
 {
-    *ret = (kin__claim){.ring = *ring, .position = hint(&ring->at->head)};
+    *ret = (kin__claim){ .ring = *ring, .position = hint(&ring->at->head) };
     for (uint32_t looked = 0; looked <= ring->count; looked++) {
         enum kin__found found = look(ring, want, ask, ret);
         if (found == KIN__GOT) {
@@ -455,7 +453,8 @@ static void drain(kin__cell *cell)
     uint32_t kind = atomic_load(&cell->kind);
     kin__ref apart = atomic_load(&cell->apart);
     uint32_t size = atomic_load(&cell->size);
-    const void *bytes = kind & KIN__CELL_APART ? kin__block_at(apart, KIN__MESSAGE, NULL) : cell->bytes;
+    const void *bytes =
+        kind & KIN__CELL_APART ? kin__block_at(apart, KIN__MESSAGE, NULL) : cell->bytes;
     size_t room = kind & KIN__CELL_APART ? kin__block_size(bytes) : KIN__CELL_ROOM;
     if (kind & KIN__CELL_OBJECT && bytes != NULL && size <= room) {
         kin__flat_discard(bytes, size);
@@ -469,7 +468,7 @@ static bool shut(const kin__ring *ring, kin__cell *cell)
     uint64_t state = atomic_load(&cell->state);
     enum status status = status_of(state);
     uint64_t position = state >> POSITION_SHIFT & POSITION_MASK;
-    kin__claim ours = {.ring = *ring, .cell = cell, .position = position};
+    kin__claim ours = { .ring = *ring, .cell = cell, .position = position };
     if (status == CLAIMED || status == TAKEN) {
         if (!take_over(ring, state, position)) {
             return false;

@@ -78,8 +78,8 @@ typedef struct attempt {
 
 static bool try_once(attempt *a, bool ask)
 {
-    a->found = a->want != NULL ? try_take(a->queue, a->want, ask, a->ret)
-                               : try_claim(a->queue, a->ret);
+    a->found =
+        a->want != NULL ? try_take(a->queue, a->want, ask, a->ret) : try_claim(a->queue, a->ret);
     return a->found != KIN__NONE && a->found != KIN__HELD;
 }
 
@@ -156,7 +156,8 @@ static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
 
 static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
 {
-    int rv = kin__self() == KIN__NOBODY ? kin__join() : 0; /* nobody's claim would be a dead one's */
+    int rv =
+        kin__self() == KIN__NOBODY ? kin__join() : 0; /* nobody's claim would be a dead one's */
     if (rv < 0) {
         return rv;
     }
@@ -176,7 +177,7 @@ static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
 
 int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret)
 {
-    attempt a = {.queue = queue, .self = kin__block_ref(queue), .ret = ret};
+    attempt a = { .queue = queue, .self = kin__block_ref(queue), .ret = ret };
     int rv = obtain(&a, &queue->not_full, deadline);
     if (rv == 0) {
         kin__gate_open(&queue->not_empty); /* R1 */
@@ -192,8 +193,7 @@ void kin__queue_publish(kin_queue *queue, const kin__claim *claim)
 
 int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, kin__claim *ret)
 {
-    attempt a = {
-        .queue = queue, .self = kin__block_ref(queue), .want = want, .ret = ret};
+    attempt a = { .queue = queue, .self = kin__block_ref(queue), .want = want, .ret = ret };
     int rv = obtain(&a, &queue->not_empty, deadline);
     if (rv == 0 && queue->maxsize != 0) {
         kin__gate_open(&queue->not_full); /* R2 */

@@ -169,13 +169,9 @@ static int acquire_slowly(attempt *a)
 int kin_lock_acquire(kin_lock *lock, double timeout)
 {
     int rv = kin__block_check(lock, KIN__LOCK, "kin_lock_acquire: the lock");
-    kin__id self = kin__self();
-    if (rv == 0 && self == KIN__NOBODY) {
-        rv = kin__join();
-        self = kin__self();
-    }
-    if (rv < 0) {
-        return rv;
+    kin__id self = rv < 0 ? KIN__NOBODY : kin__self();
+    if (self == KIN__NOBODY) {
+        return rv < 0 ? rv : kin__failure();
     }
     uint32_t seen = 0;
     bool is_number = timeout == timeout;

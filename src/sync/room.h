@@ -48,7 +48,7 @@ static inline uint32_t kin__gate_ticket(kin__gate *gate)
 
 /* Sleeps until the gate is opened after the ticket was taken: 0. Also 0 at a nap's end (when `held`,
  * and that is sooner than the deadline), after a signal handler, and for no reason: look again.
- * KIN_ETIMEDOUT at the deadline, without a sentence, which is the caller's; KIN_EINTR. */
+ * KIN_ETIMEDOUT at the deadline, without a sentence, which is the caller's. */
 int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held);
 
 /* Wakes all sleepers; a load when there are none. Call it after a seq_cst write. */

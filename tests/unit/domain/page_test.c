@@ -130,12 +130,12 @@ static void recycle_while_freeing(const char *step)
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, free_slowly, NULL), 0);
     WAIT_UNTIL(freer.stopped);
-    enum { COUNT = 40, SIZE = 2 * PAGE_SIZE };
+    enum { COUNT = 40 };
     unsigned char *large[COUNT];
     uint64_t committed = usage().committed;
     int n = 0;
     while (n < COUNT && usage().committed == committed) {
-        large[n] = kin__block_new(n == 0 ? 14 * PAGE_SIZE : 70000, KIN__RAW);
+        large[n] = kin__block_new(70000, KIN__RAW);
         memset(large[n], 0, kin__block_size(large[n]));
         n++;
     }
@@ -192,7 +192,8 @@ TEST(a_page_is_not_recycled_under_a_thread_that_allocates_from_it)
         CHECK_OK(kin__block_free(blocks[i]));
     }
     CHECK_OK(kin__block_free(first));
-    unsigned char *large = kin__block_new(15 * PAGE_SIZE, KIN__RAW); /* looks for pages to recycle */
+    unsigned char *large =
+        kin__block_new(15 * PAGE_SIZE, KIN__RAW); /* looks for pages to recycle */
     memset(large, 0xff, 15 * PAGE_SIZE);
     freer.go = 1;
     pthread_join(thread, NULL);
@@ -222,8 +223,8 @@ static uint64_t next_random(uint64_t *state)
 static int churn(struct crowd *c, uint64_t seed, int rounds)
 {
     enum { HELD = 100 };
-    unsigned char *held[HELD] = {NULL};
-    size_t sizes[HELD] = {0};
+    unsigned char *held[HELD] = { NULL };
+    size_t sizes[HELD] = { 0 };
     unsigned char mark = (unsigned char)(seed | 1);
     for (int i = 0; i < rounds; i++) {
         size_t k = next_random(&seed) % HELD;

@@ -2,7 +2,7 @@
 #include "harness.h"
 #include "queue/room.h"
 
-static const kin__want anything = {.kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX};
+static const kin__want anything = { .kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX };
 
 static kin_queue *new_queue(void)
 {

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-static const kin__want anything = {.kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX};
+static const kin__want anything = { .kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX };
 static const uint64_t wraps_at = (uint64_t)1 << 34;
 
 static kin__ring new_ring(uint32_t count)

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const kin__want anything = {.kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX};
+static const kin__want anything = { .kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX };
 
 struct scene {
     kin_queue *queue;
@@ -375,11 +375,11 @@ TEST_WITHIN(120, a_bound_is_exact_under_contention)
 static int use_without_descriptors(void *ctx)
 {
     struct scene *s = ctx;
-    struct rlimit none = {3, 3};
+    struct rlimit none = { 3, 3 };
     setrlimit(RLIMIT_NOFILE, &none);
     while (dup(0) >= 0) {
     }
-    char large[1000] = {0};
+    char large[1000] = { 0 };
     if (put(s, 1, 0) != KIN_EMFILE || !kin_errmsg()[0] || get(s, 0) != KIN_EMFILE ||
         kin_queue_put_bytes(s->queue, large, sizeof large, 0) != KIN_EMFILE) {
         return 1;

@@ -1,0 +1,130 @@
+#include "domain/map.h"
+#include "harness.h"
+
+#include <string.h>
+
+static kin_usage_info usage(void)
+{
+    kin_usage_info info;
+    CHECK_OK(kin_usage(&info));
+    return info;
+}
+
+TEST(kin_free_refuses_what_is_not_its_own)
+{
+    int here = 0;
+    kin_log_set_level(KIN_LOG_OFF);
+    kin_free(NULL);
+    kin_free(&here);
+    void *lock = kin__block_new(8, KIN__LOCK);
+    kin_free(lock);
+    CHECK_OK(kin__block_free(lock));
+    char *p = kin_alloc(10);
+    kin_free(p + 1);
+    kin_free(p);
+    kin_free(p);
+    CHECK_CONTAINS(kin_errmsg(), "freed before");
+    CHECK_NULL(kin_alloc(0));
+}
+
+TEST(kin_alloc_gives_zeros_also_when_it_recycles)
+{
+    char *p = kin_alloc(64);
+    memset(p, 0xff, 64);
+    kin_free(p);
+    char *q = kin_alloc(64);
+    CHECK_PTR(q, p);
+    for (int i = 0; i < 64; i++) {
+        CHECK_EQ(q[i], 0);
+    }
+    kin_free(q);
+}
+
+TEST(an_object_too_large_is_refused_with_a_sentence)
+{
+    CHECK_NULL(kin_alloc(SIZE_MAX));
+    CHECK_CONTAINS(kin_errmsg(), "more than");
+    CHECK_NULL(kin_alloc((size_t)1 << 50));
+    CHECK_NULL(kin_alloc((size_t)200 << 30)); /* there are addresses for it, but no memory */
+    CHECK_CONTAINS(kin_errmsg(), "memory");
+    char *small = kin_alloc(10);
+    CHECK_NOT_NULL(small);
+    kin_free(small);
+}
+
+TEST(usage_counts_what_is_held)
+{
+    kin_usage_info before = usage();
+    void *small = kin_alloc(100);
+    void *large = kin_alloc(100000);
+    kin_usage_info with = usage();
+    CHECK_EQ(with.blocks, before.blocks + 2);
+    CHECK_EQ(with.used, before.used + 128 + 2 * PAGE_SIZE);
+    CHECK_GE(with.committed, with.used);
+    CHECK_GE(with.reserved, with.committed);
+    CHECK_EQ(with.processes, 1);
+    kin_free(small);
+    kin_free(large);
+    CHECK_EQ(usage().used, before.used);
+    CHECK_EQ(usage().blocks, before.blocks);
+    CHECK_ERROR(kin_usage(NULL), KIN_EINVAL);
+}
+
+static int count_the_living(void *ctx)
+{
+    kin__self();
+    *(unsigned *)ctx = usage().processes;
+    return 0;
+}
+
+TEST(usage_counts_the_living)
+{
+    unsigned *seen = test_shared(sizeof *seen);
+    CHECK_EQ(usage().processes, 1);
+    CHECK_EQ(test_join(test_child(count_the_living, seen)), 0);
+    CHECK_EQ(*seen, 2);
+    CHECK_EQ(usage().processes, 1);
+}
+
+static void count_block(void *p, void *ctx)
+{
+    uint64_t *sum = ctx;
+    *sum += *(uint64_t *)p;
+}
+
+TEST(blocks_of_a_type_can_be_visited)
+{
+    uint64_t *blocks[100];
+    for (uint64_t i = 0; i < 100; i++) {
+        blocks[i] = kin__block_new(i % 10 == 0 ? 100000 : 64, i % 2 ? KIN__TASK : KIN__POOL);
+        *blocks[i] = i;
+    }
+    uint64_t sum = 0;
+    kin__block_each(KIN__TASK, count_block, &sum);
+    CHECK_EQ(sum, 2500);
+    sum = 0;
+    kin__block_each(KIN__POOL, count_block, &sum);
+    CHECK_EQ(sum, 2450);
+    for (int i = 0; i < 100; i++) {
+        CHECK_OK(kin__block_free(blocks[i]));
+    }
+    sum = 0;
+    kin__block_each(KIN__TASK, count_block, &sum);
+    kin__block_each(KIN__POOL, count_block, &sum);
+    CHECK_EQ(sum, 0);
+}
+
+static int free_it(void *ctx)
+{
+    kin_free(*(void **)ctx);
+    return 0;
+}
+
+TEST(whoever_wants_may_free)
+{
+    void **box = test_shared(sizeof *box);
+    *box = kin_alloc(40);
+    uint64_t before = usage().blocks;
+    CHECK_EQ(test_join(test_child(free_it, box)), 0);
+    CHECK_EQ(usage().blocks, before - 1);
+}
