@@ -64,7 +64,7 @@ static uint64_t memory_limit(void)
     const char *units = "KMGT";
     const char *found = *unit != '\0' ? strchr(units, *unit) : NULL;
     unsigned shift = found != NULL ? (unsigned)(found - units + 1) * 10 : 0;
-    bool good = unit != text && text[0] != '-' && bytes != 0 && bytes <= UINT64_MAX >> shift &&
+    bool good = unit != text && text[0] != '-' && bytes != 0 && bytes < UINT64_MAX >> shift &&
                 (*unit == '\0' || (found != NULL && unit[1] == '\0'));
     if (!good) {
         kin_log(KIN_LOG_WARNING, "KIN_MEMORY=\"%s\" is no size like 512M or 2G: ignored", text);

@@ -53,12 +53,14 @@ static void make_life(slot *s)
     atomic_store(&s->life_is_made, 1);
 }
 
-/* Locks a life that nobody has reason to hold for long; whatever its last holder was, it is ours. */
-static void lock_life(slot *s)
+/* Whoever had swept the slot last may not have let go of its life yet, and may even be stopped. */
+static bool take_life(slot *s)
 {
-    if (pthread_mutex_lock(&s->life) == EOWNERDEAD) {
+    int rv = pthread_mutex_trylock(&s->life);
+    if (rv == EOWNERDEAD) {
         pthread_mutex_consistent(&s->life);
     }
+    return rv == 0 || rv == EOWNERDEAD;
 }
 
 static void note_top_slot(uint32_t index)
@@ -68,6 +70,7 @@ static void note_top_slot(uint32_t index)
     }
 }
 
+/* Claims a free slot, and its life. */
 static uint32_t claim_slot(pid_t pid, uint32_t *ret_generation)
 {
     for (uint32_t i = 1; i < SLOTS; i++) {
@@ -76,9 +79,14 @@ static uint32_t claim_slot(pid_t pid, uint32_t *ret_generation)
         if (SLOT_PHASE(state) == SLOT_FREE &&
             atomic_compare_exchange_strong(&slot_at(i)->state, &state,
                                            SLOT_STATE(pid, generation, SLOT_JOINING))) {
-            note_top_slot(i);
-            *ret_generation = generation;
-            return i;
+            KIN__STEP("table.claimed");
+            make_life(slot_at(i));
+            if (take_life(slot_at(i))) {
+                note_top_slot(i);
+                *ret_generation = generation;
+                return i;
+            }
+            atomic_store(&slot_at(i)->state, SLOT_STATE(0, generation, SLOT_FREE));
         }
     }
     return 0;
@@ -123,10 +131,7 @@ static int join_family(private_page *mine)
         return kin__fail(KIN_EAGAIN, "the family has %u processes already, and no room for more",
                          SLOTS - 1);
     }
-    KIN__STEP("table.claimed");
     slot *s = slot_at(index);
-    make_life(s);
-    lock_life(s);
     atomic_store(&s->start, start);
     KIN__STEP("table.life");
     atomic_store(&s->state, SLOT_STATE(pid, generation, SLOT_LIVE));

@@ -115,7 +115,7 @@ static void rage(uint64_t maxsize)
         kin__os_sleep_until(kin__os_now() + (int64_t)(test_random() % 8000000));
         kill(pids[victim], SIGKILL);
         CHECK_EQ(test_join(pids[victim]), -SIGKILL);
-        s->kills_of_consumers += victim % 2;
+        s->kills_of_consumers += (uint32_t)victim % 2;
         pids[victim] = test_child(victim % 2 ? consume : produce, s);
     }
     s->over = 1;
