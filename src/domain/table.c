@@ -97,19 +97,39 @@ static void free_slot(slot *s, uint32_t generation)
     atomic_store(&s->state, SLOT_STATE(0, generation + 1, SLOT_FREE));
 }
 
-/* When all slots are taken: gives back those of the dead. */
-static void recover_slots(void)
+/* Gives the slot back if its process has died, also while it joined. */
+static bool recover_slot(uint32_t index)
 {
+    uint64_t state = atomic_load(&slot_at(index)->state);
     uint64_t unused;
+    if (is_taken(state)) {
+        (void)kin__alive(ID_OF(index, SLOT_GENERATION(state)));
+    } else if (SLOT_PHASE(state) == SLOT_JOINING &&
+               kin__os_start_time(SLOT_PID(state), &unused) == -ESRCH) {
+        atomic_compare_exchange_strong(&slot_at(index)->state, &state,
+                                       SLOT_STATE(0, SLOT_GENERATION(state) + 1, SLOT_FREE));
+    }
+    return SLOT_PHASE(atomic_load(&slot_at(index)->state)) == SLOT_FREE;
+}
+
+/* When all slots are taken. One is enough: a sweep goes through the whole domain. */
+static bool recover_any_slot(void)
+{
     for (uint32_t i = 1; i < SLOTS; i++) {
-        uint64_t state = atomic_load(&slot_at(i)->state);
-        if (is_taken(state)) {
-            (void)kin__alive(ID_OF(i, SLOT_GENERATION(state)));
-        } else if (SLOT_PHASE(state) == SLOT_JOINING &&
-                   kin__os_start_time(SLOT_PID(state), &unused) == -ESRCH) {
-            atomic_compare_exchange_strong(&slot_at(i)->state, &state,
-                                           SLOT_STATE(0, SLOT_GENERATION(state) + 1, SLOT_FREE));
+        if (recover_slot(i)) {
+            return true;
         }
+    }
+    return false;
+}
+
+/* Nobody may ever have asked after a process that died. So whoever joins asks after two: that
+ * keeps up with the dying, who have joined as well. */
+static void look_after_others(void)
+{
+    for (int i = 0; i < 2; i++) {
+        uint32_t top = atomic_load(&base()->top_slot);
+        (void)recover_slot(atomic_fetch_add(&base()->look, 1) % top + 1);
     }
 }
 
@@ -123,8 +143,7 @@ static int join_family(private_page *mine)
     }
     uint32_t generation;
     uint32_t index = claim_slot(pid, &generation);
-    if (index == 0) {
-        recover_slots();
+    while (index == 0 && recover_any_slot()) {
         index = claim_slot(pid, &generation);
     }
     if (index == 0) {
@@ -137,6 +156,7 @@ static int join_family(private_page *mine)
     atomic_store(&s->state, SLOT_STATE(pid, generation, SLOT_LIVE));
     KIN__STEP("table.live");
     atomic_store(&mine->self, ID_OF(index, generation));
+    look_after_others();
     return 0;
 }
 

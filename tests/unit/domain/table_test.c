@@ -142,3 +142,13 @@ TEST(a_full_table_is_an_error_until_somebody_dies)
     }
     CHECK_EQ(test_join(pid), 0);
 }
+
+TEST(the_dead_whom_nobody_asks_after_do_not_fill_the_table)
+{
+    kin__id *theirs = test_shared(sizeof *theirs);
+    kin__self();
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(test_join(test_child(tell_identity, theirs)), 0);
+        CHECK_LE(ID_SLOT(*theirs), 10);
+    }
+}

@@ -226,29 +226,38 @@ TEST(a_program_that_ignores_sigchld_can_join)
     signal(SIGCHLD, SIG_DFL);
 }
 
+struct held {
+    kin_lock *lock;
+    _Atomic kin__id holder;
+};
+
 static kin_obj hold_things(kin_obj args)
 {
-    KIN_TRY(kin_lock_acquire(kin_arg_shared(args, 0), KIN_FOREVER));
+    struct held *held = kin_arg_shared(args, 0);
+    KIN_TRY(kin_lock_acquire(held->lock, KIN_FOREVER));
+    held->holder = kin__self();
     return kin__block_new(1000, KIN__RAW) != NULL ? kin_none() : kin_int(1);
 }
 
 TEST(what_a_dead_child_held_is_back_when_it_is_joined)
 {
-    kin_lock *lock = NULL;
-    CHECK_OK(kin_lock_new(&lock, NULL));
+    struct held *held = kin_alloc(sizeof *held);
+    CHECK_OK(kin_lock_new(&held->lock, NULL));
     kin_usage_info before;
     CHECK_OK(kin_usage(&before));
     kin_process *p = NULL;
-    CHECK_OK(kin_start(&p, hold_things, kin_args(kin_shared(lock)), NULL));
+    CHECK_OK(kin_start(&p, hold_things, kin_args(kin_shared(held)), NULL));
     CHECK_OK(kin_process_join(p, KIN_FOREVER));
     CHECK_EQ(kin_process_exitcode(p), 0);
+    CHECK_EQ(kin__pid_of(held->holder), 0); /* already swept, not only dead */
     kin_usage_info after;
     CHECK_OK(kin_usage(&after));
     CHECK_EQ(after.blocks, before.blocks);
     CHECK_EQ(after.processes, before.processes);
-    CHECK_EQ(kin_lock_acquire(lock, 0), KIN_OWNER_DIED);
+    CHECK_EQ(kin_lock_acquire(held->lock, 0), KIN_OWNER_DIED);
     kin_process_free(p);
-    kin_lock_free(lock);
+    kin_lock_free(held->lock);
+    kin_free(held);
 }
 
 /* ---- letting go ----------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ struct scene {
     _Atomic int ends;      /* children that have ended */
     _Atomic int last_code;
     _Atomic int orphaned;
+    _Atomic int failure;
 };
 
 static int live(void *ctx, unsigned index)
@@ -48,8 +49,14 @@ static void orphaned(void *ctx)
     ((struct scene *)ctx)->orphaned = 1;
 }
 
+static void failed(void *ctx, int code)
+{
+    ((struct scene *)ctx)->failure = code;
+}
+
 static const kin__nursery_ops ops = {
-    .run = live, .ended = ended, .tend = tend, .orphaned = orphaned};
+    .run = live, .ended = ended, .tend = tend, .failed = failed, .orphaned = orphaned
+};
 
 static pid_t new_nursery(struct scene *s, int wanted)
 {

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct world {
@@ -218,6 +219,41 @@ TEST(a_sleeper_does_not_wait_for_a_new_event_at_the_old_place)
     CHECK_EQ(test_join(waiter), 0);
     CHECK_EQ(w->code, KIN_ECLOSED);
     kin_event_free(again);
+}
+
+static void stop_before_sleep(const char *step)
+{
+    if (strcmp(step, "event.asleep") == 0) {
+        kin__step_hook(NULL);
+        raise(SIGSTOP);
+    }
+}
+
+static int wait_with_a_stop(void *ctx)
+{
+    kin__step_hook(stop_before_sleep);
+    return wait_for_it(ctx);
+}
+
+TEST(who_is_late_for_the_old_event_does_not_sleep_at_the_new_one)
+{
+    struct world *late = new_world();
+    struct world *w = test_shared(sizeof *w);
+    pid_t pid = test_child(wait_with_a_stop, late);
+    int status;
+    CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+    CHECK(WIFSTOPPED(status));
+    kin_event_free(late->event);
+    CHECK_OK(kin_event_new(&w->event, NULL));
+    CHECK_PTR(w->event, late->event);
+    pid_t waiter = start_waiter(w); /* the new gate is closed, as the old one was */
+    kill(pid, SIGCONT);
+    CHECK_EQ(test_join(pid), 0);
+    CHECK_EQ(late->code, KIN_ECLOSED);
+    CHECK_OK(kin_event_set(w->event));
+    CHECK_EQ(test_join(waiter), 0);
+    CHECK_EQ(w->code, 0);
+    kin_event_free(w->event);
 }
 
 static char logged[256];
