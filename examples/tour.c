@@ -190,8 +190,11 @@ static void compare(kin_obj paths, kin_obj digests, kin_obj sums)
                 kin_as_str(kin_at(digests, i)),
                 kin_is_error(expected) ? "nothing" : kin_as_str(expected));
     }
-    printf("%zu of %zu agree with sha256sum, which could not read %zu\n", agree, kin_len(paths),
-           unreadable);
+    printf("%zu of %zu agree with sha256sum", agree, kin_len(paths));
+    if (unreadable > 0) {
+        printf("; %zu it could not read either", unreadable);
+    }
+    printf("\n");
 }
 
 static double report(const char *who, double begin, double megabytes)

@@ -46,7 +46,7 @@ KIN_API int kin_usage(kin_usage_info *ret_usage);
 
 /* How the domain is to be made: before any other call into the library, else KIN_ESTATE. */
 typedef struct kin_domain_options {
-    uint64_t max_memory; /* bytes the family may take; 0: what the machine allows, or KIN_MEMORY
+    uint64_t max_memory;  /* bytes the family may take; 0: what the machine allows, or KIN_MEMORY
                             from the environment ("512M", "2G") */
     uint64_t reserved[4]; /* must be zero */
 } kin_domain_options;

@@ -104,7 +104,7 @@ typedef struct domain {
     _Atomic uint32_t seed;                    /* where generations of new small pages begin */
     _Atomic uint64_t low;                     /* hint: no free page below */
     _Atomic uint64_t rover;                   /* hint: where to look for a run of pages next */
-    _Atomic uint32_t look;             /* whom the next one who joins asks after */
+    _Atomic uint32_t look;                    /* whom the next one who joins asks after */
     _Atomic uint32_t top_slot;                /* no slot above it was ever used */
     _Atomic int64_t spacious[HEAPS][CLASSES]; /* hint: pages with the PAGE_SPACE flag */
     slot slots[SLOTS];

@@ -283,3 +283,9 @@ int kin__os_cpu_count(void)
     walk_cgroups("cpu", look_at_quota, &cpus);
     return cpus > 0 ? (int)cpus : 1;
 }
+
+int kin__os_processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}

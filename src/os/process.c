@@ -59,9 +59,10 @@ pid_t kin__os_getppid(void)
 
 /* ---- fork and its end ----------------------------------------------------------------- */
 
+/* A stream with nothing in it is not touched: in a fresh child every page that is costs a fault. */
 static void flush(FILE *stream)
 {
-    if (ftrylockfile(stream) == 0) {
+    if (__fpending(stream) != 0 && ftrylockfile(stream) == 0) {
         fflush(stream);
         funlockfile(stream);
     }
@@ -77,11 +78,18 @@ void kin__os_at_fork_child(void (*hook)(void))
     assert(done && "there is room for 8 hooks");
 }
 
+static void purge(FILE *stream)
+{
+    if (__fpending(stream) != 0) {
+        __fpurge(stream);
+    }
+}
+
 static void begin_child(void)
 {
     /* what the parent could not flush, it still has and will print itself */
-    __fpurge(stdout);
-    __fpurge(stderr);
+    purge(stdout);
+    purge(stderr);
     for (int i = 0; i < MAX_HOOKS && hooks[i] != NULL; i++) {
         fork_hook hook = hooks[i];
         hook();

@@ -25,7 +25,8 @@ void kin__os_yield(void); /* lets another process of this core run */
 
 /* ---- limits (limits.c) ---------------------------------------------------------------- */
 
-int kin__os_cpu_count(void); /* min(affinity, cgroup quota rounded up), at least 1 */
+int kin__os_cpu_count(void);  /* min(affinity, cgroup quota rounded up), at least 1 */
+int kin__os_processors(void); /* of the machine, online: a partner may run on any of them */
 
 /* Whether `size` more bytes of memory fit what can be seen: the limits of this process's cgroups
  * (file pages that would be reclaimed first count as free) and the machine's free memory. */

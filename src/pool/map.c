@@ -40,9 +40,8 @@ static int submit_chunk(mapping *m, size_t index)
 
 static int collect_chunk(mapping *m, size_t index, kin_obj *results)
 {
-    int rv = kin__future_wait(m->futures[index], m->deadline);
     kin_obj part;
-    rv = rv < 0 ? rv : kin_future_get(m->futures[index], &part, 0);
+    int rv = kin_future_get(m->futures[index], &part, 0);
     if (rv < 0) {
         return rv;
     }
@@ -53,24 +52,19 @@ static int collect_chunk(mapping *m, size_t index, kin_obj *results)
     return rv;
 }
 
-/* Whether the map can go on to wait for the others: what failed was the chunk's own. */
-static bool chunk_failed(int code)
-{
-    return code != KIN_ETIMEDOUT && code != KIN_EBROKEN && code != KIN_EDEADLK;
-}
-
-/* Waits for all chunks. The first failure counts, after all have ended. */
+/* Waits for all chunks, as long as that makes sense. The first failure counts, after all have ended. */
 static int collect(mapping *m, kin__progress *progress, kin_obj *results)
 {
     int first = 0;
     char why[512] = "";
     for (size_t i = 0; i < m->count; i++) {
-        int rv = collect_chunk(m, i, results);
+        int waited = kin__future_wait(m->futures[i], m->deadline);
+        int rv = waited < 0 ? waited : collect_chunk(m, i, results);
         if (rv < 0 && first == 0) {
             first = rv;
             snprintf(why, sizeof why, "%s", kin_errmsg());
         }
-        if (rv < 0 && !chunk_failed(rv)) {
+        if (waited < 0) {
             break;
         }
         size_t done = (i + 1) * m->chunk;
@@ -129,9 +123,9 @@ static int check(const mapping *m, const kin_map_options *options, const kin_obj
 static int map(mapping *m, const kin_map_options *options, kin_obj *ret_results)
 {
     int rv = check(m, options, ret_results);
-    rv = rv < 0 ? rv
-                : kin__deadline(options->timeout != 0 ? options->timeout : KIN_FOREVER,
-                                &m->deadline);
+    rv = rv < 0
+             ? rv
+             : kin__deadline(options->timeout != 0 ? options->timeout : KIN_FOREVER, &m->deadline);
     if (rv < 0) {
         return rv;
     }
@@ -152,8 +146,8 @@ static int map(mapping *m, const kin_map_options *options, kin_obj *ret_results)
 int kin_pool_map(kin_pool *pool, kin_fn fn, kin_obj items, const kin_map_options *options,
                  kin_obj *ret_results)
 {
-    const kin_map_options defaults = {0};
-    mapping m = {.pool = pool, .fn = fn, .items = items};
+    const kin_map_options defaults = { 0 };
+    mapping m = { .pool = pool, .fn = fn, .items = items };
     int rv = map(&m, options != NULL ? options : &defaults, ret_results);
     kin__obj_drop(items);
     return rv;

@@ -5,9 +5,11 @@
  */
 #include "room.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define PLACES_MOST 1024u
+#define PATIENCE 1000000000 /* ns that a killed worker may take to be gone */
 
 static int check_options(const kin_pool_options *options)
 {
@@ -22,31 +24,49 @@ static int check_options(const kin_pool_options *options)
     }
     int threads = kin__os_thread_count();
     if (threads > 1) {
-        return kin__fail(KIN_ESTATE, "kin_pool_new: this process has %d threads, and a fork would "
-                                     "copy their locks: make the pool before the first thread",
+        return kin__fail(KIN_ESTATE,
+                         "kin_pool_new: this process has %d threads, and a fork would "
+                         "copy their locks: make the pool before the first thread",
                          threads);
     }
     return 0;
 }
 
+/* The nursery has ended, or is about to: its parent reaps it, once. */
+static void reap_nursery(kin_pool *pool)
+{
+    pid_t nursery = pool->maker == kin__os_getpid() ? atomic_exchange(&pool->nursery, 0) : 0;
+    if (nursery > 0) {
+        (void)kin__os_wait_child(nursery, -1, KIN__NEVER); /* or somebody else has reaped it */
+        (void)kin__os_reap(nursery, NULL, NULL);
+        kin__ended(nursery);
+    }
+}
+
+/* Whether nobody is there any more who could turn the phase. */
+static bool nursery_is_gone(kin_pool *pool)
+{
+    kin__id supervisor = atomic_load(&pool->supervisor);
+    if (supervisor != KIN__NOBODY) {
+        return !kin__alive(supervisor);
+    }
+    int rv = kin__os_wait_child(atomic_load(&pool->nursery), -1, 0);
+    return rv == 0 || rv == -ECHILD; /* where SIGCHLD is ignored nobody waits for children */
+}
+
 /* Waits until a phase is reached. KIN_EBROKEN when the nursery ended before that. */
 static int wait_for_phase(kin_pool *pool, uint32_t phase, int64_t deadline)
 {
+    kin__ref self = kin__block_ref(pool);
     for (;;) {
         uint32_t ticket = kin__gate_ticket(&pool->changed);
-        kin__id supervisor = atomic_load(&pool->supervisor);
-        int status;
-        pid_t pid;
-        bool gone = supervisor != KIN__NOBODY
-                        ? !kin__alive(supervisor)
-                        : kin__os_wait_child(atomic_load(&pool->nursery), -1, 0) == 0;
-        if (atomic_load(&pool->phase) >= phase) {
+        bool gone = nursery_is_gone(pool);
+        bool reached = atomic_load(&pool->phase) >= phase;
+        if (reached || !kin__block_is_shared(self)) { /* freed: it had ended */
             return 0;
         }
         if (gone) {
-            if (pool->maker == kin__os_getpid()) {
-                (void)kin__os_reap(atomic_load(&pool->nursery), &status, &pid);
-            }
+            reap_nursery(pool);
             return kin__fail(KIN_EBROKEN, "the pool is broken: its supervisor was killed");
         }
         if (!kin__may_wait(deadline) ||
@@ -56,35 +76,36 @@ static int wait_for_phase(kin_pool *pool, uint32_t phase, int64_t deadline)
     }
 }
 
-/* The nursery has said that the pool is over, and leaves: its process is reaped by its parent. */
-static void reap_nursery(kin_pool *pool)
+/* When the nursery was killed, the kernel kills the workers; but they may run for a moment more. */
+static void see_workers_end(kin_pool *pool)
 {
-    pid_t nursery = atomic_load(&pool->nursery);
-    int status;
-    pid_t pid;
-    if (pool->maker == kin__os_getpid() && nursery > 0 &&
-        kin__os_wait_child(nursery, -1, KIN__NEVER) == 0 &&
-        kin__os_reap(nursery, &status, &pid) == 0) {
-        kin__ended(nursery);
+    int64_t deadline = kin__os_now() + PATIENCE;
+    for (unsigned i = 0; i < pool->places; i++) {
+        while (kin__alive(atomic_load(&pool->workers[i].id)) && kin__os_now() < deadline) {
+            kin__os_yield();
+        }
     }
 }
 
-/* Tasks whose future nobody can free any more. */
-static void free_orphan(void *block, void *ctx)
+static void forsake(void *block, void *ctx)
 {
-    kin__task *task = block;
     const kin_pool *pool = ctx;
-    bool let_go = atomic_load(&task->state) & KIN__TASK_LET_GO;
-    if (task->pool == pool->self && (let_go || !kin__alive(task->submitter))) {
-        kin__block_discard(atomic_load(&task->result));
-        (void)kin__block_free(task);
+    kin__task *task = block;
+    if (!kin__block_is_shared(kin__block_ref(task)) || task->pool != pool->self) {
+        return; /* first: what is not the family's may be about to be written */
+    }
+    if (atomic_load(&pool->phase) == KIN__POOL_OVER) {
+        kin__task_forsake(task, KIN_ECANCELLED, "the pool ended before the task did");
+    } else {
+        kin__task_forsake(task, KIN_EBROKEN, "the pool is broken: its supervisor was killed");
     }
 }
 
 void kin__pool_free_parts(kin_pool *pool)
 {
-    kin__block_each(KIN__TASK, free_orphan, pool);
-    kin_queue_free(pool->queue);
+    see_workers_end(pool);
+    kin_queue_free(pool->queue); /* first: no task gets in after this */
+    kin__block_each(KIN__TASK, forsake, pool);
     kin__block_free(pool);
 }
 
@@ -105,7 +126,7 @@ static int start(kin_pool *pool)
 
 int kin_pool_new(kin_pool **ret_pool, const kin_pool_options *options)
 {
-    const kin_pool_options defaults = {0};
+    const kin_pool_options defaults = { 0 };
     options = options != NULL ? options : &defaults;
     if (ret_pool == NULL) {
         return kin__fail(KIN_EINVAL, "kin_pool_new: the place for the pool is NULL");
@@ -147,8 +168,18 @@ int kin_pool_close(kin_pool *pool)
     if (rv < 0) {
         return rv;
     }
+    (void)kin_queue_close(pool->queue); /* killed before the turn: the workers end all the same */
+    KIN__STEP("pool.closed");
     kin__pool_turn(pool, KIN__POOL_CLOSING);
-    return kin_queue_close(pool->queue);
+    return 0;
+}
+
+static void poke_nursery(kin_pool *pool)
+{
+    if (atomic_load(&pool->phase) == KIN__POOL_TERMINATING &&
+        kin__alive(atomic_load(&pool->supervisor))) {
+        kin__nursery_poke(atomic_load(&pool->nursery));
+    }
 }
 
 int kin_pool_terminate(kin_pool *pool)
@@ -157,11 +188,10 @@ int kin_pool_terminate(kin_pool *pool)
     if (rv < 0) {
         return rv;
     }
-    kin__pool_turn(pool, KIN__POOL_TERMINATING);
     (void)kin_queue_close(pool->queue);
-    if (atomic_load(&pool->phase) != KIN__POOL_OVER && kin__alive(atomic_load(&pool->supervisor))) {
-        kin__nursery_poke(atomic_load(&pool->nursery));
-    }
+    kin__pool_turn(pool, KIN__POOL_TERMINATING);
+    KIN__STEP("pool.terminating");
+    poke_nursery(pool);
     return 0;
 }
 
@@ -176,6 +206,10 @@ int kin_pool_join(kin_pool *pool, double timeout)
     if (atomic_load(&pool->phase) < KIN__POOL_CLOSING) {
         return kin__fail(KIN_ESTATE, "join: the pool is open; close or terminate it first");
     }
+    if (pool->self == kin__worker_pool()) {
+        return kin__fail(KIN_EDEADLK, "join: a worker would wait for its own end");
+    }
+    poke_nursery(pool); /* who terminated the pool may have been killed before he did it */
     rv = wait_for_phase(pool, KIN__POOL_OVER, deadline);
     if (rv == 0) {
         reap_nursery(pool);

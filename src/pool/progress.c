@@ -23,7 +23,7 @@ static void draw(kin__progress *p, size_t done, const char *end)
 
 void kin__progress_begin(kin__progress *progress, bool wanted, size_t total)
 {
-    *progress = (kin__progress){.total = total, .begun = kin_now()};
+    *progress = (kin__progress){ .total = total, .begun = kin_now() };
     progress->shown = wanted && kin__os_is_terminal(2);
 }
 

@@ -20,15 +20,16 @@ typedef struct kin__worker {
     _Alignas(64) _Atomic kin__id id; /* 0: he has not come so far */
     _Atomic pid_t pid;
     _Atomic kin__ref task; /* what he works on, or did last: written before he claims it */
-    _Atomic bool retired; /* he found the queue closed and drained: nobody follows him */
+    _Atomic bool retired;  /* he found the queue closed and drained: nobody follows him */
     _Atomic uint64_t tasks_done;
+    int64_t rests_until; /* the nursery's: nobody is started there before */
 } kin__worker;
 
 struct kin_pool {
     kin__ref self;
     pid_t maker;
     unsigned places;
-    _Atomic pid_t nursery;      /* its pid */
+    _Atomic pid_t nursery;      /* its pid; 0 once it was reaped */
     _Atomic kin__id supervisor; /* its identity; 0 before it has come to life */
     _Atomic int failure;        /* why it did not */
     _Atomic uint32_t phase;
@@ -38,7 +39,8 @@ struct kin_pool {
     kin__worker workers[];
 };
 
-/* A task's state is a word: its phase, whether its future has been let go, and who runs it. */
+/* A task's state is a word: its phase, whether its future has been let go, and who has it in hand: he
+ * runs it, or has ended it and wakes who waits for it, or frees it. */
 enum kin__task_phase {
     KIN__TASK_QUEUED = 0,
     KIN__TASK_RUNNING,
@@ -61,8 +63,9 @@ typedef struct kin__task {
     uint32_t kind;
     kin__gate finished;
     int32_t code;
-    char text[164];
-    uint64_t function[2]; /* module and offset: obj/flat.c */
+    char text[162];
+    _Atomic bool args_read, result_read; /* then the buffers in it are somebody's */
+    uint64_t function[2];                /* module and offset: obj/flat.c */
     uint64_t size;
     _Alignas(8) unsigned char args[]; /* a flat object: the arguments, or a list of items */
 } kin__task;
@@ -80,6 +83,16 @@ void kin__task_finish(kin__task *task, kin_obj returned);
 
 /* Ends a task that nobody works on any more. False when it is not in that state (any more). */
 bool kin__task_lose(kin__task *task, uint64_t state, int code, const char *text);
+
+/* The same for what a dead process was running; what it had ended already is brought to its end.
+ * False when it had nothing to do with this task. */
+bool kin__task_lose_of(kin__task *task, kin__id dead, int code, const char *text);
+
+/* The pool has ended: a task that has not is lost, one that nobody can free any more is freed. */
+void kin__task_forsake(kin__task *task, int code, const char *text);
+
+/* Frees a task that nobody else has seen. */
+void kin__task_free(kin__task *task);
 
 /* The future is let go: whoever ends the task frees it; or it is freed now. */
 void kin__task_let_go(kin__task *task);
@@ -101,7 +114,7 @@ int kin__future_wait(kin_future *future, int64_t deadline);
 /* The life of worker `index`: the exit status of its process. */
 int kin__worker_run(void *pool, unsigned index);
 
-/* The pool that this process is a worker of, or 0. */
+/* The pool that this process is a worker of, or 0 (also in a worker's child). */
 kin__ref kin__worker_pool(void);
 
 /* ---- supervise.c: what the nursery is told ---- */

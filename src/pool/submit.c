@@ -13,15 +13,24 @@ struct kin_future {
     kin__ref pool;
 };
 
+/* It did not get in. Somebody who ends the pool just now may have seen it, though. */
+static void withdraw(kin__task *task, bool has_future)
+{
+    (void)kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_QUEUED, 0), KIN_ECANCELLED, "not queued");
+    if (has_future) {
+        kin__task_let_go(task);
+    }
+}
+
 int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future)
 {
     kin_future *future = kin__os_malloc(sizeof *future);
     if (future == NULL) {
-        kin__block_free(task);
+        kin__task_free(task);
         return kin__fail(KIN_ENOMEM, "no memory for a future");
     }
     kin__ref ref = kin__block_ref(task);
-    *future = (kin_future){.task = ref, .pool = pool->self};
+    *future = (kin_future){ .task = ref, .pool = pool->self };
     if (ret_future == NULL) {
         atomic_store(&task->state, KIN__TASK_LET_GO); /* nobody has seen it yet */
     }
@@ -29,7 +38,7 @@ int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future)
     KIN__STEP("submit.given");
     int rv = kin_queue_put_bytes(pool->queue, &ref, sizeof ref, 0);
     if (rv < 0) {
-        kin__block_discard(ref);
+        withdraw(task, ret_future != NULL);
     }
     if (rv < 0 || ret_future == NULL) {
         kin__os_free(future);
@@ -45,9 +54,11 @@ int kin_pool_submit(kin_pool *pool, kin_fn fn, kin_obj args, const kin_submit_op
     kin__task *task;
     int rv = kin__block_check(pool, KIN__POOL, "submit: the pool");
     for (size_t i = 0; rv == 0 && options != NULL && i < 4; i++) {
-        rv = options->reserved[i] == 0 ? 0 : kin__fail(KIN_EINVAL, "submit: a reserved option is set");
+        rv = options->reserved[i] == 0 ? 0
+                                       : kin__fail(KIN_EINVAL, "submit: a reserved option is set");
     }
-    if (rv == 0 && !kin_is_error(args) && kin_type_of(args) != KIN_TYPE_TUPLE) {
+    rv = rv < 0 ? rv : kin__obj_check(args, "submit");
+    if (rv == 0 && kin_type_of(args) != KIN_TYPE_TUPLE) {
         rv = kin__fail(KIN_ETYPE, "submit: the arguments are no tuple; see kin_args");
     }
     rv = rv < 0 ? rv : kin__task_new(pool, fn, args, KIN__TASK_CALL, &task);

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define REST 100000000 /* ns at a place whose worker ended for no task's sake */
+
 void kin__pool_turn(kin_pool *pool, uint32_t phase)
 {
     uint32_t now = atomic_load(&pool->phase);
@@ -45,13 +47,16 @@ static void worker_ended(void *ctx, unsigned index, int code)
     kin__id id = atomic_exchange(&worker->id, KIN__NOBODY);
     kin__ref ref = atomic_exchange(&worker->task, 0);
     kin__task *task = ref != 0 ? kin__block_at(ref, KIN__TASK, NULL) : NULL;
+    bool at_work = false;
     if (id != KIN__NOBODY && task != NULL) {
-        uint64_t running = KIN__TASK_STATE(KIN__TASK_RUNNING, id);
         char text[sizeof task->text];
         describe(worker, code, text, sizeof text);
         bool terminated = atomic_load(&pool->phase) >= KIN__POOL_TERMINATING;
-        (void)kin__task_lose(task, running, terminated ? KIN_ECANCELLED : KIN_ECRASHED,
-                             terminated ? "the pool was terminated" : text);
+        at_work = kin__task_lose_of(task, id, terminated ? KIN_ECANCELLED : KIN_ECRASHED,
+                                    terminated ? "the pool was terminated" : text);
+    }
+    if (id == KIN__NOBODY || (code > 0 && !at_work)) { /* nor might the next one get further */
+        worker->rests_until = kin__os_now() + REST;
     }
     kin__os_add_and_wake(&pool->queue->not_empty.word); /* who naps over his cell may look now */
 }
@@ -59,7 +64,7 @@ static void worker_ended(void *ctx, unsigned index, int code)
 /* Terminated: what waits in the queue will not be run. */
 static void cancel_queued(kin_pool *pool)
 {
-    const kin__want want = {.kind = KIN__CELL_BYTES, .room = sizeof(kin__ref)};
+    const kin__want want = { .kind = KIN__CELL_BYTES, .room = sizeof(kin__ref) };
     kin__claim cell;
     while (kin__queue_take(pool->queue, &want, 0, &cell) == 0) {
         kin__ref ref;
@@ -94,6 +99,10 @@ static int start_workers(kin_pool *pool, kin__nursery *nursery)
         if (kin__nursery_has(nursery, i) || atomic_load(&pool->workers[i].retired)) {
             continue;
         }
+        if (kin__os_now() < pool->workers[i].rests_until) {
+            kin__nursery_look_again(nursery);
+            continue;
+        }
         int rv = kin__nursery_start(nursery, i);
         if (rv < 0) {
             failure = rv;
@@ -118,10 +127,11 @@ static bool come_to_life(kin_pool *pool, kin__nursery *nursery)
     return alive;
 }
 
-static bool all_retired(const kin_pool *pool)
+/* And gone: he has something to print, perhaps. */
+static bool all_retired(const kin_pool *pool, const kin__nursery *nursery)
 {
     for (unsigned i = 0; i < pool->places; i++) {
-        if (!atomic_load(&pool->workers[i].retired)) {
+        if (!atomic_load(&pool->workers[i].retired) || kin__nursery_has(nursery, i)) {
             return false;
         }
     }
@@ -139,13 +149,21 @@ static bool tend(void *ctx, kin__nursery *nursery)
     case KIN__POOL_OVER:
         return false;
     default:
-        if (all_retired(pool)) {
+        if (all_retired(pool, nursery)) {
             kin__pool_turn(pool, KIN__POOL_OVER);
             return false;
         }
         (void)start_workers(pool, nursery); /* what failed is tried again soon */
         return true;
     }
+}
+
+/* The nursery could not come to life itself. */
+static void failed(void *ctx, int code)
+{
+    kin_pool *pool = ctx;
+    atomic_store(&pool->failure, code);
+    kin__pool_turn(pool, KIN__POOL_OVER);
 }
 
 /* The maker has died. Relatives who still wait for a result hear that there will be none. */
@@ -159,5 +177,8 @@ static void orphaned(void *ctx)
     kin__pool_free_parts(pool);
 }
 
-const kin__nursery_ops kin__supervise_ops = {
-    .run = kin__worker_run, .ended = worker_ended, .tend = tend, .orphaned = orphaned};
+const kin__nursery_ops kin__supervise_ops = { .run = kin__worker_run,
+                                              .ended = worker_ended,
+                                              .tend = tend,
+                                              .failed = failed,
+                                              .orphaned = orphaned };

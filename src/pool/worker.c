@@ -5,16 +5,21 @@
  *       finds it, and one look at the task's state tells whether he had got that far.
  *   R2  He finishes the queue's cell only after the claim. Killed before, the cell is given back
  *       and another takes it; killed after, the task is lost with him, and with nobody else.
+ *   R3  A task may fork, and the child may return from it: it has the task's result from nobody, is
+ *       no worker, and leaves.
+ *   R4  What a task has printed is out before its result is: a worker may be killed at any time.
  */
 #include "room.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static kin__ref pool_of_process;
+static kin__ref pool_of_worker;
+static kin__id worker; /* who has that pool: a forked child is another */
 
 kin__ref kin__worker_pool(void)
 {
-    return pool_of_process;
+    return worker != KIN__NOBODY && worker == kin__self() ? pool_of_worker : 0;
 }
 
 static kin_obj call_for_item(kin_fn fn, kin_obj item, bool star)
@@ -52,19 +57,26 @@ static kin_obj run_chunk(kin_fn fn, kin_obj items, bool star)
 static void run_task(kin__task *task)
 {
     kin_fn fn;
-    kin_obj args = {0};
+    kin_obj args = { 0 };
     int rv = kin__func_unpack(task->function, &fn);
     rv = rv < 0 ? rv : kin__flat_read(task->args, task->size, &args);
     if (rv < 0) {
         kin__task_finish(task, kin_error(rv, "%s", kin_errmsg()));
         return;
     }
+    atomic_store(&task->args_read, true);
     kin_obj returned = task->kind == KIN__TASK_CALL
                            ? fn(kin__obj_lend(args))
                            : run_chunk(fn, args, task->kind & KIN__TASK_STAR);
-    if (kin_type_of(returned) == KIN_TYPE_INVALID) { /* say why, while it is known */
-        returned = kin_error(kin_error_code(returned), "%s", kin_errmsg());
+    if (kin__worker_pool() == 0) {
+        kin__os_leave(0); /* R3 */
     }
+    if (kin_type_of(returned) == KIN_TYPE_INVALID) { /* say why, while it is known */
+        const char *why = kin_errmsg();
+        returned = kin_error(kin_error_code(returned), "%s",
+                             why[0] != '\0' ? why : "the task returned no object");
+    }
+    fflush(stdout); /* R4 */
     kin__task_finish(task, kin__obj_own(returned));
     kin_release(args);
 }
@@ -72,7 +84,7 @@ static void run_task(kin__task *task)
 /* Takes the next task and claims it. NULL: there was nothing in it for us. */
 static kin__task *claim_next(kin_pool *pool, kin__worker *me, int *ret_code)
 {
-    const kin__want want = {.kind = KIN__CELL_BYTES, .room = sizeof(kin__ref)};
+    const kin__want want = { .kind = KIN__CELL_BYTES, .room = sizeof(kin__ref) };
     kin__claim cell;
     *ret_code = kin__queue_take(pool->queue, &want, KIN__NEVER, &cell);
     if (*ret_code < 0) {
@@ -97,7 +109,8 @@ int kin__worker_run(void *ctx, unsigned index)
         return 1;
     }
     kin__os_set_name("kin-worker");
-    pool_of_process = pool->self;
+    pool_of_worker = pool->self;
+    worker = self;
     atomic_store(&me->task, 0);
     atomic_store(&me->id, self);
     KIN__STEP("worker.begun");
@@ -109,6 +122,7 @@ int kin__worker_run(void *ctx, unsigned index)
             atomic_fetch_add(&me->tasks_done, 1);
         } else if (rv < 0) {
             atomic_store(&me->retired, rv == KIN_ECLOSED);
+            KIN__STEP("worker.retired");
             return rv == KIN_ECLOSED ? 0 : 1;
         }
     }

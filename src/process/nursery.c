@@ -30,9 +30,9 @@ struct kin__nursery {
     pid_t maker;
     int maker_fd; /* -1: no pidfd on this kernel */
     int signal_fd;
-    bool hungry; /* a fork failed: look again soon */
+    bool hungry; /* somebody could not be started: look again soon */
     unsigned places;
-    pid_t *children; /* 0: nobody at this place */
+    pid_t *children;  /* 0: nobody at this place */
     sigset_t signals; /* the maker's mask */
 };
 
@@ -75,6 +75,11 @@ void kin__nursery_kill(kin__nursery *nursery, unsigned index)
     if (nursery->children[index] != 0) { /* not reaped yet, so the pid is still his */
         (void)kin__os_kill(nursery->children[index], SIGKILL);
     }
+}
+
+void kin__nursery_look_again(kin__nursery *nursery)
+{
+    nursery->hungry = true;
 }
 
 static void bury(kin__nursery *nursery, pid_t pid, int status)
@@ -143,7 +148,7 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
             kin__os_leave(0);
         }
         bool blind = nursery->hungry || nursery->maker_fd < 0;
-        const int fds[2] = {nursery->signal_fd, nursery->maker_fd};
+        const int fds[2] = { nursery->signal_fd, nursery->maker_fd };
         bool ready[2];
         (void)kin__os_poll(fds, ready, 2, blind ? kin__os_now() + LOOK_AGAIN : KIN__NEVER);
         kin__os_drain_signals(nursery->signal_fd);
@@ -153,10 +158,14 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
 static _Noreturn void become_nursery(kin__nursery *nursery)
 {
     kin__os_set_name("kin-nursery");
+    kin__os_default_signal(SIGCHLD); /* were it ignored we would never hear of a child's end */
     nursery->signal_fd = kin__os_child_signal_fd();
     nursery->maker_fd = kin__os_pidfd(nursery->maker);
-    if (nursery->signal_fd < 0 || kin__self() == KIN__NOBODY) {
-        kin__os_leave(1); /* who waits for the first sign of life sees it */
+    int rv = nursery->signal_fd < 0 ? kin__fail_os(nursery->signal_fd, "no descriptor for signals")
+                                    : kin__join();
+    if (rv < 0) {
+        nursery->ops->failed(nursery->ctx, rv);
+        kin__os_leave(1);
     }
     tend_for_life(nursery);
 }
@@ -171,8 +180,10 @@ int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places)
         return kin__fail(KIN_ENOMEM, "no memory for a nursery of %u", places);
     }
     *nursery = (kin__nursery){
-        .ops = ops, .ctx = ctx, .maker = kin__os_getpid(), .places = places, .children = children};
-    kin__os_block_signals(&nursery->signals, sizeof nursery->signals); /* R2: from the first moment */
+        .ops = ops, .ctx = ctx, .maker = kin__os_getpid(), .places = places, .children = children
+    };
+    kin__os_block_signals(&nursery->signals,
+                          sizeof nursery->signals); /* R2: from the first moment */
     pid_t pid = kin__os_fork();
     if (pid == 0) {
         become_nursery(nursery);
@@ -185,5 +196,7 @@ int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places)
 
 void kin__nursery_poke(pid_t nursery)
 {
-    (void)kin__os_kill(nursery, SIGCHLD);
+    if (nursery > 0) {
+        (void)kin__os_kill(nursery, SIGCHLD);
+    }
 }

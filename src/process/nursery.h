@@ -20,6 +20,8 @@ typedef struct kin__nursery_ops {
     void (*ended)(void *ctx, unsigned index, int code);
     /* After every event: starts and kills children as needed. False: the nursery is done. */
     bool (*tend)(void *ctx, kin__nursery *nursery);
+    /* Instead of all that: the nursery cannot live, and this is why. */
+    void (*failed)(void *ctx, int code);
     /* The maker has died; so have all children. What was theirs together can be given back. */
     void (*orphaned)(void *ctx);
 } kin__nursery_ops;
@@ -31,6 +33,7 @@ int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places);
 bool kin__nursery_has(const kin__nursery *nursery, unsigned index);
 int kin__nursery_start(kin__nursery *nursery, unsigned index);
 void kin__nursery_kill(kin__nursery *nursery, unsigned index);
+void kin__nursery_look_again(kin__nursery *nursery); /* ops.tend is called again soon */
 
 /* From any process of the family: has the nursery call ops.tend now. */
 void kin__nursery_poke(pid_t nursery);

@@ -42,6 +42,10 @@
 #define POSITION_MASK (((uint64_t)1 << (STATUS_SHIFT - POSITION_SHIFT)) - 1)
 #define WHO_MASK (((uint64_t)1 << POSITION_SHIFT) - 1)
 
+/* How far head may be behind what is done. Producers of a bounded queue read it at each put, so to
+ * move it is to take a cache line away from them. */
+#define LAG_MOST 8u
+
 enum status { EMPTY = 1, CLAIMED, READY, TAKEN, SEALED };
 
 static uint64_t make_state(enum status status, uint64_t position, uint32_t who)
@@ -394,7 +398,10 @@ void kin__ring_finish(const kin__claim *claim)
     KIN__STEP("ring.finishing");
     turn(claim, TAKEN, EMPTY, claim->position + claim->ring.count);
     KIN__STEP("ring.finished");
-    (void)find_head(&claim->ring);
+    uint64_t behind = claim->ring.count / 4 < LAG_MOST ? claim->ring.count / 4 : LAG_MOST;
+    if (distance(claim->position + 1, hint(&claim->ring.at->head)) >= (int64_t)behind) {
+        (void)find_head(&claim->ring);
+    }
 }
 
 /* The message stays: it is the next one to take again. */

@@ -31,18 +31,22 @@ static bool has_partner_core(void)
     static _Atomic int cpus;
     int n = atomic_load_explicit(&cpus, memory_order_relaxed);
     if (n == 0) {
-        n = kin__os_cpu_count();
+        n = kin__os_processors(); /* this process may be pinned to one, its partner to another */
         atomic_store_explicit(&cpus, n, memory_order_relaxed);
     }
     return n > 1;
 }
 
-/* Looks, `pauses` apart, until it is time to yield. */
+/* Looks, `pauses` apart and then rarer, until it is time to yield: each look takes the cache line away
+ * from whoever is about to write it. */
 static bool look(bool (*ready)(void *), void *ctx, int pauses)
 {
-    for (int i = 0; i < PAUSES; i++) {
-        if (i % pauses == 0 && ready(ctx)) {
-            return true;
+    for (int i = 0, next = 0; i < PAUSES; i++) {
+        if (i >= next) {
+            if (ready(ctx)) {
+                return true;
+            }
+            next = i + (i > pauses ? i : pauses);
         }
         kin__os_pause();
     }

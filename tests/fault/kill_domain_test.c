@@ -41,8 +41,8 @@ static void nothing_is_lost(void *ctx, const char *step)
     struct scene *s = ctx;
     char *held = s->theirs;
     CHECK_(blocks_in_use() >= s->blocks - 1 && blocks_in_use() <= s->blocks,
-           "killed at %s: %llu blocks, there were %llu", step,
-           (unsigned long long)blocks_in_use(), (unsigned long long)s->blocks);
+           "killed at %s: %llu blocks, there were %llu", step, (unsigned long long)blocks_in_use(),
+           (unsigned long long)s->blocks);
     if (kin__block_is_shared(kin__block_ref(held))) {
         kin_free(held);
     }
@@ -57,8 +57,8 @@ static void survive_kills(size_t size)
     struct scene *s = test_shared(sizeof *s);
     s->size = size;
     kin__self();
-    int kills = kill_loop(NULL, s, .setup = count_first, .victim = use_memory,
-                          .check = nothing_is_lost);
+    int kills =
+        kill_loop(NULL, s, .setup = count_first, .victim = use_memory, .check = nothing_is_lost);
     CHECK_GT(kills, 8);
     kin_free(s->theirs);
 }
@@ -102,9 +102,9 @@ TEST_WITHIN(120, pages_survive_a_kill_anywhere)
 {
     struct scene *s = test_shared(sizeof *s);
     kin__self();
-    CHECK_GT(kill_loop(NULL, s, .setup = remember_blocks, .victim = fill_pages,
-                       .check = as_many_blocks),
-             50);
+    CHECK_GT(
+        kill_loop(NULL, s, .setup = remember_blocks, .victim = fill_pages, .check = as_many_blocks),
+        50);
     CHECK_EQ(kin__count_alive(), 1);
     uint64_t top = atomic_load(&base()->top);
     for (uint64_t i = 0; i < top; i++) { /* no page is left in the hands of the dead */

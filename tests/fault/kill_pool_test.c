@@ -94,8 +94,8 @@ TEST_WITHIN(300, a_pool_survives_the_death_of_anybody_at_any_step_of_its_queue)
 {
     struct scene *s = test_shared(sizeof *s);
     kin__self();
-    CHECK_GT(kill_loop("ring.", s, .setup = remember, .victim = use_a_pool,
-                       .check = nobody_is_left, .anybody = true),
+    CHECK_GT(kill_loop("ring.", s, .setup = remember, .victim = use_a_pool, .check = nobody_is_left,
+                       .anybody = true),
              5);
     CHECK_GT(kill_loop("queue.", s, .setup = remember, .victim = use_a_pool,
                        .check = nobody_is_left, .anybody = true),
@@ -109,4 +109,41 @@ TEST_WITHIN(300, a_pool_survives_the_death_of_anybody_who_joins_or_sweeps)
     CHECK_GT(kill_loop("table.", s, .setup = remember, .victim = use_a_pool,
                        .check = nobody_is_left, .anybody = true),
              5);
+}
+
+static void new_pool(void *ctx)
+{
+    kin_pool **pool = ctx;
+    CHECK_OK(kin_pool_new(pool, KIN_OPT(kin_pool_options, .processes = 1)));
+    CHECK_OK(kin_pool_apply(*pool, square, kin_args(kin_int(5)), NULL));
+}
+
+static void terminate(void *ctx)
+{
+    (void)kin_pool_terminate(*(kin_pool **)ctx);
+}
+
+static void close_it(void *ctx)
+{
+    (void)kin_pool_close(*(kin_pool **)ctx);
+}
+
+/* Whoever asked for the end was killed before he had said so to all: it comes none the less. */
+static void ends(void *ctx, const char *step)
+{
+    kin_pool *pool = *(kin_pool **)ctx;
+    int rv = kin_pool_join(pool, 10);
+    CHECK_(rv == 0 || rv == KIN_ESTATE, "killed at %s: join gave %s", step, kin_errname(rv));
+    kin_pool_free(pool);
+}
+
+TEST(a_pool_ends_though_the_relative_who_ended_it_was_killed)
+{
+    kin_pool *pool;
+    kin__self();
+    kill_loop("pool.", &pool, .setup = new_pool, .victim = terminate, .check = ends);
+    kin_pool_free(pool);
+    kill_loop("pool.", &pool, .setup = new_pool, .victim = close_it, .check = ends);
+    kin_pool_free(pool);
+    CHECK_EQ(kin__count_alive(), 1);
 }

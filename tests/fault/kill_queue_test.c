@@ -6,9 +6,9 @@
 
 struct scene {
     uint64_t maxsize;
-    size_t size;    /* bytes of a message: its number, and filling */
-    int before;     /* messages in the queue when the victim begins */
-    int by_victim;  /* messages that he puts, or gets */
+    size_t size;   /* bytes of a message: its number, and filling */
+    int before;    /* messages in the queue when the victim begins */
+    int by_victim; /* messages that he puts, or gets */
     kin_queue *queue;
     _Atomic int got; /* how many gets of his had returned */
     uint64_t blocks;
@@ -128,7 +128,8 @@ static void kill_producers(uint64_t maxsize, size_t size, int before, int by_vic
 {
     struct scene *s = test_shared(sizeof *s);
     *s = (struct scene){
-        .maxsize = maxsize, .size = size, .before = before, .by_victim = by_victim};
+        .maxsize = maxsize, .size = size, .before = before, .by_victim = by_victim
+    };
     kin__self();
     CHECK_GT(kill_loop(NULL, s, .setup = fill, .victim = put_some, .check = puts_are_whole), 5);
     kin_queue_free(s->queue);
@@ -138,7 +139,8 @@ static void kill_consumers(uint64_t maxsize, size_t size, int before, int by_vic
 {
     struct scene *s = test_shared(sizeof *s);
     *s = (struct scene){
-        .maxsize = maxsize, .size = size, .before = before, .by_victim = by_victim};
+        .maxsize = maxsize, .size = size, .before = before, .by_victim = by_victim
+    };
     kin__self();
     CHECK_GT(kill_loop(NULL, s, .setup = fill, .victim = get_some, .check = gets_lose_at_most_one),
              5);
@@ -223,7 +225,7 @@ static void the_sleeper_gets_a_message(void *ctx, const char *step)
 TEST_WITHIN(120, a_sleeping_consumer_is_woken_though_a_producer_died)
 {
     struct scene *s = test_shared(sizeof *s);
-    *s = (struct scene){.size = 8};
+    *s = (struct scene){ .size = 8 };
     kin__self();
     CHECK_GT(kill_loop("ring.", s, .setup = let_somebody_sleep, .victim = put_one,
                        .check = the_sleeper_gets_a_message),
@@ -246,7 +248,7 @@ static void the_sleeper_got_it_or_there_is_none(void *ctx, const char *step)
 TEST_WITHIN(120, what_a_dead_producer_published_reaches_the_sleeper)
 {
     struct scene *s = test_shared(sizeof *s);
-    *s = (struct scene){.size = 8};
+    *s = (struct scene){ .size = 8 };
     kin__self();
     kill_loop("ring.", s, .setup = let_somebody_sleep, .victim = put_one,
               .check = the_sleeper_got_it_or_there_is_none);

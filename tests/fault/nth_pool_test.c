@@ -45,7 +45,8 @@ TEST_WITHIN(100, a_pool_is_made_or_not_when_system_calls_fail)
 static int apply_once(void *ctx)
 {
     kin_obj o;
-    int rv = kin_pool_apply(ctx, square, kin_args(kin_str("a text that needs a block"), kin_int(3)), &o);
+    int rv =
+        kin_pool_apply(ctx, square, kin_args(kin_str("a text that needs a block"), kin_int(3)), &o);
     if (rv == 0) {
         kin_release(o);
     }

@@ -66,7 +66,7 @@ TEST_WITHIN(600, a_worker_dies_in_a_task)
 {
     kin_pool *pool;
     CHECK_OK(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 2)));
-    struct longest l = {.what = "a worker dies in a task: its future fails"};
+    struct longest l = { .what = "a worker dies in a task: its future fails" };
     for (int i = 0; i < trials(); i++) {
         kin_future *doomed, *others[10];
         kin_obj o;
@@ -93,7 +93,7 @@ TEST_WITHIN(600, a_worker_dies_in_a_task)
 
 TEST_WITHIN(600, an_idle_worker_dies_before_a_map)
 {
-    struct longest l = {.what = "an idle worker is killed, then map"};
+    struct longest l = { .what = "an idle worker is killed, then map" };
     for (unsigned places = 1; places <= 4; places *= 2) {
         kin_pool *pool;
         CHECK_OK(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = places)));
@@ -137,7 +137,7 @@ TEST_WITHIN(600, a_process_dies_that_holds_a_lock)
 {
     struct scene *s = test_shared(sizeof *s);
     CHECK_OK(kin_lock_new(&s->lock, NULL));
-    struct longest l = {.what = "SIGKILL holding a lock: the next owner"};
+    struct longest l = { .what = "SIGKILL holding a lock: the next owner" };
     for (int i = 0; i < trials(); i++) {
         s->there = 0;
         pid_t pid = test_child(hold_the_lock, s);
@@ -165,7 +165,7 @@ TEST_WITHIN(600, a_process_dies_that_waits_in_get)
 {
     struct scene *s = test_shared(sizeof *s);
     CHECK_OK(kin_queue_new(&s->queue, NULL));
-    struct longest l = {.what = "killed while blocked in get: the next message"};
+    struct longest l = { .what = "killed while blocked in get: the next message" };
     for (int i = 0; i < trials(); i++) {
         s->there = 0;
         pid_t pid = test_child(wait_for_a_message, s);
@@ -197,7 +197,7 @@ TEST_WITHIN(900, a_process_dies_with_a_large_put_in_flight)
 {
     struct scene *s = test_shared(sizeof *s);
     CHECK_OK(kin_queue_new(&s->queue, NULL));
-    struct longest l = {.what = "killed with a 10 MB put in flight: the queue goes on"};
+    struct longest l = { .what = "killed with a 10 MB put in flight: the queue goes on" };
     for (int i = 0; i < trials(); i++) {
         s->there = 0;
         pid_t pid = test_child(put_a_large_message, s);
@@ -227,7 +227,8 @@ static void *keep_busy(void *ctx)
     while (!s->there) {
         kin_obj o;
         kin_free(kin_alloc(100));
-        CHECK_OK(kin_queue_put(s->queue, kin_str("a message that needs a block of its own ..."), 1));
+        CHECK_OK(
+            kin_queue_put(s->queue, kin_str("a message that needs a block of its own ..."), 1));
         CHECK_OK(kin_queue_get(s->queue, &o, 1));
         kin_release(o);
         CHECK_GE(kin_lock_acquire(s->lock, 1), 0);
@@ -245,7 +246,8 @@ static int use_everything(void *ctx)
     int rv = kin_lock_acquire(s->lock, 10);
     rv = rv < 0 ? rv : kin_lock_release(s->lock);
     rv = rv < 0 ? rv : kin_queue_new(&own, NULL);
-    rv = rv < 0 ? rv : kin_queue_put(own, kin_str("a message that needs a block of its own ..."), 10);
+    rv = rv < 0 ? rv
+                : kin_queue_put(own, kin_str("a message that needs a block of its own ..."), 10);
     rv = rv < 0 ? rv : kin_queue_get(own, &o, 10);
     if (rv == 0) {
         kin_queue_free(own);
@@ -261,7 +263,7 @@ TEST_WITHIN(600, a_fork_while_another_thread_is_in_the_library)
     kin_log_set_level(KIN_LOG_OFF); /* it warns of the threads */
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, keep_busy, s), 0);
-    struct longest l = {.what = "fork beside a thread in the library: the child"};
+    struct longest l = { .what = "fork beside a thread in the library: the child" };
     for (int i = 0; i < trials(); i++) {
         double begun = kin_now();
         CHECK_EQ(test_join(test_child(use_everything, s)), 0);
@@ -294,7 +296,7 @@ TEST_WITHIN(600, the_parent_of_a_pool_dies)
 {
     struct scene *s = test_shared(sizeof *s);
     kin__self();
-    struct longest l = {.what = "the parent is killed: its workers are gone"};
+    struct longest l = { .what = "the parent is killed: its workers are gone" };
     for (int i = 0; i < trials(); i++) {
         CHECK_EQ(test_join(test_child(make_a_pool_and_die, s)), -SIGKILL);
         double begun = kin_now();

@@ -41,10 +41,10 @@ static int produce(void *ctx)
 {
     struct storm *s = ctx;
     uint32_t me = atomic_fetch_add(&s->lives, 1);
-    char bytes[600] = {0};
+    char bytes[600] = { 0 };
     struct message *m = (struct message *)(void *)bytes;
     for (uint32_t i = 0; !s->over && me < MOST; i++) {
-        *m = (struct message){.life = me, .number = i, .check = checksum(me, i)};
+        *m = (struct message){ .life = me, .number = i, .check = checksum(me, i) };
         size_t size = i % 3 == 0 ? sizeof bytes : sizeof *m;
         int rv = kin_queue_put_bytes(s->queue, bytes, size, 0.1);
         if (rv == 0) {

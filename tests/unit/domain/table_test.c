@@ -37,7 +37,10 @@ TEST(a_child_of_a_bare_fork_joins_as_itself)
 
 static int live_until_told(void *ctx)
 {
-    struct { _Atomic kin__id id; _Atomic int go; } *box = ctx;
+    struct {
+        _Atomic kin__id id;
+        _Atomic int go;
+    } *box = ctx;
     box->id = kin__self();
     WAIT_UNTIL(box->go);
     return 0;
@@ -45,7 +48,10 @@ static int live_until_told(void *ctx)
 
 TEST(a_process_is_alive_until_it_ends_and_a_zombie_is_dead)
 {
-    struct { _Atomic kin__id id; _Atomic int go; } *box = test_shared(sizeof *box);
+    struct {
+        _Atomic kin__id id;
+        _Atomic int go;
+    } *box = test_shared(sizeof *box);
     kin__self();
     pid_t pid = test_child(live_until_told, box);
     WAIT_UNTIL(box->id != 0);
@@ -79,7 +85,10 @@ static void *join_the_family(void *ctx)
 
 static int outlive_the_thread_that_joined(void *ctx)
 {
-    struct { _Atomic kin__id id; _Atomic int go; } *box = ctx;
+    struct {
+        _Atomic kin__id id;
+        _Atomic int go;
+    } *box = ctx;
     pthread_t thread;
     kin__id id;
     pthread_create(&thread, NULL, join_the_family, &id);
@@ -91,7 +100,10 @@ static int outlive_the_thread_that_joined(void *ctx)
 
 TEST(a_process_lives_on_when_the_thread_that_joined_has_ended)
 {
-    struct { _Atomic kin__id id; _Atomic int go; } *box = test_shared(sizeof *box);
+    struct {
+        _Atomic kin__id id;
+        _Atomic int go;
+    } *box = test_shared(sizeof *box);
     kin__self();
     pid_t pid = test_child(outlive_the_thread_that_joined, box);
     WAIT_UNTIL(box->id != 0);

@@ -12,7 +12,7 @@ static void check_squares(kin_obj results, size_t count)
 TEST(map_keeps_the_order_whatever_the_chunks)
 {
     kin_pool *pool = pool_of(3);
-    const size_t chunks[] = {0, 1, 7, 1000, 5000};
+    const size_t chunks[] = { 0, 1, 7, 1000, 5000 };
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         kin_obj results;
         CHECK_OK(kin_pool_map(pool, square, kin_range(0, 1000),
@@ -45,9 +45,10 @@ TEST(with_star_an_item_is_the_arguments)
 {
     kin_pool *pool = pool_of(2);
     kin_obj results;
-    CHECK_OK(kin_pool_map(pool, product,
-                          kin_list(kin_tuple(kin_int(2), kin_int(3)), kin_tuple(kin_int(4), kin_int(5))),
-                          KIN_OPT(kin_map_options, .star = true), &results));
+    CHECK_OK(
+        kin_pool_map(pool, product,
+                     kin_list(kin_tuple(kin_int(2), kin_int(3)), kin_tuple(kin_int(4), kin_int(5))),
+                     KIN_OPT(kin_map_options, .star = true), &results));
     CHECK_EQ(kin_as_int(kin_at(results, 0)), 6);
     CHECK_EQ(kin_as_int(kin_at(results, 1)), 20);
     kin_release(results);
@@ -111,7 +112,8 @@ TEST(a_map_takes_no_longer_than_its_timeout)
 static kin_obj map_in_own_pool(kin_obj args)
 {
     kin_obj results;
-    KIN_TRY(kin_pool_map(kin_as(kin_pool, kin_arg(args, 0)), square, kin_range(0, 3), NULL, &results));
+    KIN_TRY(
+        kin_pool_map(kin_as(kin_pool, kin_arg(args, 0)), square, kin_range(0, 3), NULL, &results));
     return results;
 }
 
@@ -123,13 +125,36 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     CHECK_ERROR(kin_pool_map(pool, NULL, kin_range(0, 3), NULL, &results), KIN_EINVAL);
     CHECK_ERROR(kin_pool_map(pool, square, kin_range(0, 3), NULL, NULL), KIN_EINVAL);
     CHECK_ERROR(kin_pool_map(pool, square, kin_int(3), NULL, &results), KIN_ETYPE);
-    CHECK_ERROR(kin_pool_map(pool, square, kin_range(0, 3), KIN_OPT(kin_map_options, .timeout = NAN),
-                             &results),
+    CHECK_ERROR(kin_pool_map(pool, square, kin_range(0, 3),
+                             KIN_OPT(kin_map_options, .timeout = NAN), &results),
                 KIN_EINVAL);
-    CHECK_ERROR(kin_pool_map(pool, square, kin_range(0, 3), KIN_OPT(kin_map_options, .reserved = {1}),
-                             &results),
+    CHECK_ERROR(kin_pool_map(pool, square, kin_range(0, 3),
+                             KIN_OPT(kin_map_options, .reserved = { 1 }), &results),
                 KIN_EINVAL);
     CHECK_ERROR(kin_pool_apply(pool, map_in_own_pool, kin_args(kin_shared(pool)), &results),
                 KIN_EDEADLK);
+    free_whole(pool);
+}
+
+static _Atomic int *second_is_done;
+
+static kin_obj time_out_first(kin_obj args)
+{
+    if (kin_arg_int(args, 0) == 0) {
+        return kin_error(KIN_ETIMEDOUT, "the task's own wait");
+    }
+    kin_sleep(0.2);
+    *second_is_done = 1;
+    return kin_none();
+}
+
+TEST(a_task_that_timed_out_itself_does_not_end_the_map_early)
+{
+    second_is_done = test_shared(sizeof *second_is_done);
+    kin_pool *pool = pool_of(2);
+    kin_obj results;
+    CHECK_ERROR(kin_pool_map(pool, time_out_first, kin_range(0, 2), NULL, &results), KIN_ETIMEDOUT);
+    CHECK_STR(kin_errmsg(), "the task's own wait");
+    CHECK_EQ(*second_is_done, 1);
     free_whole(pool);
 }

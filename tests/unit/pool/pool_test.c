@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static kin_pool *new_pool(unsigned processes)
@@ -129,7 +130,7 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     kin_pool *pool = NULL;
     CHECK_ERROR(kin_pool_new(NULL, NULL), KIN_EINVAL);
     CHECK_ERROR(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1000000)), KIN_EINVAL);
-    CHECK_ERROR(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .reserved = {1})), KIN_EINVAL);
+    CHECK_ERROR(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .reserved = { 1 })), KIN_EINVAL);
     CHECK_NULL(pool);
     CHECK_ERROR(kin_pool_close(NULL), KIN_EINVAL);
     CHECK_ERROR(kin_pool_terminate(NULL), KIN_EINVAL);
@@ -141,8 +142,8 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     CHECK_ERROR(kin_pool_submit(pool, NULL, kin_args(kin_str("x")), NULL, &future), KIN_EINVAL);
     CHECK_ERROR(kin_pool_submit(NULL, square, kin_args(kin_str("x")), NULL, &future), KIN_EINVAL);
     CHECK_ERROR(kin_pool_submit(pool, square, kin_str("no tuple"), NULL, &future), KIN_ETYPE);
-    CHECK_ERROR(kin_pool_submit(pool, square, kin_args(), KIN_OPT(kin_submit_options, .reserved = {1}),
-                                &future),
+    CHECK_ERROR(kin_pool_submit(pool, square, kin_args(),
+                                KIN_OPT(kin_submit_options, .reserved = { 1 }), &future),
                 KIN_EINVAL);
     CHECK_NULL(future);
     CHECK_ERROR(kin_pool_join(pool, NAN), KIN_EINVAL);
@@ -240,5 +241,62 @@ TEST(when_the_maker_is_killed_nobody_is_left)
     CHECK_EQ(test_join(test_child(make_a_pool_and_die, nursery)), -SIGKILL);
     WAIT_UNTIL(kill(*nursery, 0) < 0 || kin__count_alive() == 1);
     WAIT_UNTIL(kin__count_alive() == 1);
+    nobody_is_left();
+}
+
+static kin_obj join_own_pool(kin_obj args)
+{
+    kin_pool *pool = kin_as(kin_pool, kin_arg(args, 0));
+    KIN_TRY(kin_pool_close(pool));
+    KIN_TRY(kin_pool_join(pool, KIN_FOREVER));
+    return kin_none();
+}
+
+TEST(a_worker_that_joins_its_own_pool_is_told)
+{
+    kin_pool *pool = new_pool(1);
+    CHECK_ERROR(kin_pool_apply(pool, join_own_pool, kin_args(kin_shared(pool)), NULL), KIN_EDEADLK);
+    CHECK_OK(kin_pool_join(pool, KIN_FOREVER));
+    kin_pool_free(pool);
+    nobody_is_left();
+}
+
+TEST(a_pool_without_descriptors_says_so)
+{
+    int fds[64], n = 0;
+    struct rlimit limit;
+    kin__self();
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 60;
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while ((fds[n] = dup(0)) >= 0) {
+        n++;
+    }
+    kin_pool *pool = NULL;
+    CHECK_ERROR(kin_pool_new(&pool, NULL), KIN_EMFILE);
+    CHECK_NULL(pool);
+    while (n > 0) {
+        close(fds[--n]);
+    }
+    nobody_is_left();
+}
+
+TEST(freeing_a_pool_leaves_a_task_that_is_being_written_alone)
+{
+    kin_pool *pool = new_pool(1);
+    kin__task *task;
+    kin_obj args = kin_args(kin_int(5));
+    CHECK_OK(kin__task_new(pool, square, args, KIN__TASK_CALL, &task));
+    kin_release(args);
+    kin__block_give(task);
+    kin__task_let_go(task);
+    CHECK(kin__task_claim(task));
+    kin__task_finish(task, kin_none()); /* freed, and still full of what it was */
+    void *next = kin__block_new(sizeof *task, KIN__TASK);
+    CHECK_PTR(next, task);
+    kin__ref ref = kin__block_ref(next);
+    kin_pool_free(pool);
+    CHECK_PTR(kin__block_at(ref, KIN__TASK, NULL), next);
+    kin__block_free(next);
     nobody_is_left();
 }

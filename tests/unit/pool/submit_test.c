@@ -20,8 +20,10 @@ TEST(apply_returns_what_the_task_returned)
 
 static kin_obj fail_with(kin_obj args)
 {
-    return kin_error((int)kin_arg_int(args, 0), "no %s, for a reason that takes some words to tell, "
-                     "so that it does not fit into a small place: %0200d", kin_arg_str(args, 1), 7);
+    return kin_error((int)kin_arg_int(args, 0),
+                     "no %s, for a reason that takes some words to tell, "
+                     "so that it does not fit into a small place: %0200d",
+                     kin_arg_str(args, 1), 7);
 }
 
 TEST(a_task_that_returns_an_error_gives_its_code_and_text)
@@ -63,8 +65,8 @@ TEST(a_future_can_be_asked_again_and_again)
 {
     kin_pool *pool = pool_of(1);
     kin_future *future;
-    CHECK_OK(kin_pool_submit(pool, echo, kin_args(kin_str("the same text each time, of some length")),
-                             NULL, &future));
+    CHECK_OK(kin_pool_submit(
+        pool, echo, kin_args(kin_str("the same text each time, of some length")), NULL, &future));
     CHECK_OK(kin_future_wait(future, KIN_FOREVER));
     CHECK(kin_future_done(future));
     for (int i = 0; i < 3; i++) {
@@ -98,8 +100,9 @@ TEST(futures_let_go_early_leave_nothing_behind)
     kin_pool *pool = pool_of(2);
     for (int i = 0; i < 500; i++) {
         kin_future *future;
-        CHECK_OK(kin_pool_submit(pool, echo, kin_args(kin_str("a result that needs a block of its own")),
-                                 NULL, i % 2 ? &future : NULL));
+        CHECK_OK(kin_pool_submit(pool, echo,
+                                 kin_args(kin_str("a result that needs a block of its own")), NULL,
+                                 i % 2 ? &future : NULL));
         if (i % 2) {
             kin_future_free(future);
         }
@@ -121,7 +124,8 @@ TEST(a_failure_that_nobody_waits_for_is_logged)
     char *line = test_shared(200);
     kin_log_set_handler(keep_line, line);
     kin_pool *pool = pool_of(1);
-    CHECK_OK(kin_pool_submit(pool, fail_with, kin_args(kin_int(KIN_EUSER), kin_str("luck")), NULL, NULL));
+    CHECK_OK(kin_pool_submit(pool, fail_with, kin_args(kin_int(KIN_EUSER), kin_str("luck")), NULL,
+                             NULL));
     CHECK_OK(kin_pool_close(pool));
     CHECK_OK(kin_pool_join(pool, 20));
     CHECK_CONTAINS(line, "no luck");
@@ -151,6 +155,55 @@ TEST(a_buffer_goes_there_and_back_without_a_copy)
     CHECK_EQ(size, 1000000);
     CHECK_EQ(back[999999], 42);
     kin_free(back);
+    kin_release(o);
+    free_whole(pool);
+}
+
+TEST(an_error_is_no_tuple_of_arguments)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    CHECK_ERROR(kin_pool_apply(pool, square, kin_error(KIN_EUSER, "no"), &o), KIN_ETYPE);
+    CHECK_ERROR(kin_pool_apply(pool, square, (kin_obj){ 0 }, &o), KIN_EINVAL);
+    free_whole(pool);
+}
+
+static kin_obj new_buffer(kin_obj args)
+{
+    (void)args;
+    return kin_buffer(kin_alloc(100), 100);
+}
+
+TEST(buffers_that_nobody_takes_out_are_freed)
+{
+    kin_pool *pool = pool_of(1);
+    kin_future *unread, *queued, *refused;
+    CHECK_OK(kin_pool_submit(pool, new_buffer, kin_args(), NULL, &unread));
+    CHECK_OK(kin_future_wait(unread, KIN_FOREVER));
+    kin_future_free(unread);
+    CHECK_OK(kin_pool_submit(pool, stay, kin_args(), NULL, NULL));
+    CHECK_OK(kin_pool_submit(pool, echo, kin_args(new_buffer(kin_none())), NULL, &queued));
+    CHECK_OK(kin_pool_close(pool));
+    CHECK_ERROR(kin_pool_submit(pool, echo, kin_args(new_buffer(kin_none())), NULL, &refused),
+                KIN_ECLOSED);
+    CHECK_OK(kin_pool_terminate(pool));
+    kin_future_free(queued);
+    free_whole(pool);
+}
+
+TEST(a_buffer_that_was_taken_out_of_a_result_outlives_its_future)
+{
+    kin_pool *pool = pool_of(1);
+    kin_future *future;
+    kin_obj o;
+    CHECK_OK(kin_pool_submit(pool, echo, kin_args(new_buffer(kin_none())), NULL, &future));
+    CHECK_OK(kin_future_get(future, &o, KIN_FOREVER));
+    kin_future_free(future);
+    char *bytes = kin_take_buffer(o, NULL);
+    CHECK_NOT_NULL(bytes);
+    CHECK_EQ(kin__block_type(bytes), KIN__RAW);
+    CHECK(kin__block_is_shared(kin__block_ref(bytes)));
+    kin_free(bytes);
     kin_release(o);
     free_whole(pool);
 }

@@ -1,18 +1,19 @@
 #include "pool_scene.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 static pid_t pid_of_worker(const kin_pool *pool, unsigned index)
 {
-    kin__id id;
-    WAIT_UNTIL((id = atomic_load(&pool->workers[index].id)) != 0);
-    return kin__pid_of(id);
+    pid_t pid; /* 0 as well for one who has died just now */
+    WAIT_UNTIL((pid = kin__pid_of(atomic_load(&pool->workers[index].id))) != 0);
+    return pid;
 }
 
 TEST(a_task_whose_worker_dies_fails_alone_and_the_worker_is_replaced)
 {
     kin_pool *pool = pool_of(2);
-    const int signals[] = {SIGKILL, SIGSEGV, SIGABRT, SIGTERM};
+    const int signals[] = { SIGKILL, SIGSEGV, SIGABRT, SIGTERM };
     for (int i = 0; i < 4; i++) {
         kin_obj o;
         kin_future *before, *after;
@@ -132,5 +133,117 @@ TEST(a_task_that_exits_while_the_pool_closes_costs_no_other_task)
     CHECK_EQ(kin_as_int(o), 49);
     kin_future_free(exits);
     kin_future_free(later);
+    free_whole(pool);
+}
+
+TEST(a_program_that_ignores_sigchld_has_its_workers_replaced_too)
+{
+    signal(SIGCHLD, SIG_IGN);
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    CHECK_ERROR(kin_pool_apply(pool, die_of, kin_args(kin_int(SIGKILL)), &o), KIN_ECRASHED);
+    CHECK_OK(kin_pool_apply(pool, square, kin_args(kin_int(2)), &o));
+    free_whole(pool);
+}
+
+TEST(the_futures_of_a_broken_pool_may_be_freed_after_it)
+{
+    kin_pool *pool = pool_of(1);
+    kin_future *running, *queued;
+    kin_obj o;
+    CHECK_OK(kin_pool_submit(pool, stay, kin_args(), NULL, &running));
+    CHECK_OK(kin_pool_submit(pool, stay, kin_args(), NULL, &queued));
+    kin__os_kill(atomic_load(&pool->nursery), SIGKILL);
+    CHECK_ERROR(kin_future_get(running, &o, KIN_FOREVER), KIN_EBROKEN);
+    kin_pool_free(pool);
+    CHECK_ERROR(kin_future_get(queued, &o, 0), KIN_EBROKEN);
+    kin_future_free(running);
+    kin_future_free(queued);
+    WAIT_UNTIL(kin__count_alive() == 1);
+    kin_usage_info usage;
+    CHECK_OK(kin_usage(&usage));
+    CHECK_EQ(usage.blocks, 0);
+}
+
+TEST(a_broken_pool_is_freed_only_when_its_workers_are_gone)
+{
+    for (int i = 0; i < 50; i++) {
+        kin_pool *pool = pool_of(1);
+        kin_future *future;
+        kin_obj o;
+        CHECK_OK(kin_pool_submit(pool, stay, kin_args(), NULL, &future));
+        (void)pid_of_worker(pool, 0);
+        kin__id worker = atomic_load(&pool->workers[0].id);
+        kin__os_kill(atomic_load(&pool->nursery), SIGKILL);
+        CHECK_ERROR(kin_future_get(future, &o, KIN_FOREVER), KIN_EBROKEN);
+        kin_future_free(future);
+        kin_log_set_level(KIN_LOG_ERROR); /* the task that nobody waits for any more */
+        kin_pool_free(pool);
+        CHECK(!kin__alive(worker));
+    }
+}
+
+static void limit_files(pid_t pid, rlim_t files)
+{
+    struct rlimit limit;
+    CHECK_EQ(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+    limit.rlim_cur = files;
+    CHECK_EQ(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+TEST(workers_that_cannot_begin_are_not_forked_without_a_pause)
+{
+    kin_pool *pool = pool_of(1);
+    pid_t nursery = atomic_load(&pool->nursery);
+    pid_t worker = pid_of_worker(pool, 0);
+    limit_files(nursery, 0); /* to join the family takes a descriptor */
+    double begun = kin_now();
+    kin__os_kill(worker, SIGKILL);
+    WAIT_UNTIL(atomic_load(&pool->workers_started) == 5);
+    CHECK(kin_now() - begun > 0.25);
+    limit_files(nursery, 100);
+    CHECK_OK(kin_pool_apply(pool, square, kin_args(kin_int(1)), NULL));
+    free_whole(pool);
+}
+
+/* ---- closing ---------------------------------------------------------------------------- */
+
+static _Atomic int *shared; /* retired workers, the first one's pid, whether the second got away */
+
+static void linger(const char *step)
+{
+    if (strcmp(step, "worker.retired") != 0) {
+        return;
+    }
+    if (atomic_fetch_add(&shared[0], 1) == 0) {
+        shared[1] = getpid();
+        WAIT_UNTIL(shared[0] == 2);
+        return;
+    }
+    WAIT_UNTIL(kill(shared[1], 0) < 0);
+    for (int i = 0; i < 1000; i++) {
+        kin__os_yield();
+    }
+    shared[2] = 1;
+}
+
+static kin_obj linger_in_the_end(kin_obj args)
+{
+    kin__step_hook(linger);
+    shared[3]++;
+    WAIT_UNTIL(shared[3] == 2); /* a worker each */
+    return args;
+}
+
+TEST(a_worker_that_retires_is_not_killed_on_his_way_out)
+{
+    shared = test_shared(4 * sizeof *shared);
+    kin_pool *pool = pool_of(2);
+    kin_obj o;
+    CHECK_OK(kin_pool_map(pool, linger_in_the_end, kin_range(0, 2), NULL, &o));
+    kin_release(o);
+    CHECK_OK(kin_pool_close(pool));
+    CHECK_OK(kin_pool_join(pool, KIN_FOREVER));
+    CHECK_EQ(shared[2], 1);
     free_whole(pool);
 }

@@ -20,7 +20,8 @@ TEST(a_task_is_claimed_once_and_ends_once)
     CHECK(!kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_QUEUED, 0), KIN_ECANCELLED, "too late"));
     kin__task_finish(task, kin_str("a result that is given"));
     CHECK(kin__task_is_over(task));
-    CHECK(!kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN_ECRASHED, "too late"));
+    CHECK(!kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN_ECRASHED,
+                          "too late"));
     kin_obj o;
     CHECK_OK(kin__task_result(task, &o));
     CHECK_STR(kin_as_str(o), "a result that is given");
@@ -34,7 +35,8 @@ TEST(a_lost_task_says_why)
     kin_pool *pool = pool_of(1);
     kin__task *task = new_task(pool);
     CHECK(kin__task_claim(task));
-    CHECK(kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN_ECRASHED, "he fell"));
+    CHECK(kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN_ECRASHED,
+                         "he fell"));
     kin_obj o;
     CHECK_ERROR(kin__task_result(task, &o), KIN_ECRASHED);
     CHECK_STR(kin_errmsg(), "he fell");
@@ -60,12 +62,52 @@ TEST(bad_arguments_make_no_task)
     kin_pool *pool = pool_of(1);
     kin__task *task = NULL;
     CHECK_ERROR(kin__task_new(pool, NULL, kin_none(), KIN__TASK_CALL, &task), KIN_EINVAL);
-    CHECK_ERROR(kin__task_new(pool, square, (kin_obj){0}, KIN__TASK_CALL, &task), KIN_EINVAL);
+    CHECK_ERROR(kin__task_new(pool, square, (kin_obj){ 0 }, KIN__TASK_CALL, &task), KIN_EINVAL);
     kin_obj knot = kin_list();
     CHECK_OK(kin_append(&knot, kin_retain(knot)));
     CHECK_ERROR(kin__task_new(pool, square, knot, KIN__TASK_CALL, &task), KIN_EINVAL);
     CHECK_OK(kin_setitem(&knot, kin_int(0), kin_none()));
     kin_release(knot);
     CHECK_NULL(task);
+    free_whole(pool);
+}
+
+static _Atomic int *stopped;
+
+static void stop_between_over_and_told(const char *step)
+{
+    if (strcmp(step, "task.over") == 0) {
+        *stopped = 1;
+        WAIT_UNTIL(*stopped == 0);
+    }
+}
+
+static kin_obj stop_at_the_end(kin_obj args)
+{
+    kin__step_hook(stop_between_over_and_told);
+    return kin_int((int64_t)kin_len(kin_arg(args, 0)));
+}
+
+TEST(a_task_is_not_touched_after_it_may_be_gone)
+{
+    const size_t size = 1 << 20; /* so large that its memory is used for anything afterwards */
+    stopped = test_shared(sizeof *stopped);
+    kin_pool *pool = pool_of(1);
+    char *large = calloc(1, size);
+    kin_future *future;
+    kin_obj o;
+    CHECK_OK(
+        kin_pool_submit(pool, stop_at_the_end, kin_args(kin_bytes(large, size)), NULL, &future));
+    CHECK_OK(kin_future_get(future, &o, KIN_FOREVER));
+    WAIT_UNTIL(*stopped == 1);
+    kin_future_free(future);
+    unsigned char *next = kin_alloc(size);
+    memset(next, 0xff, size);
+    *stopped = 0;
+    WAIT_UNTIL(atomic_load(&pool->workers[0].tasks_done) == 1);
+    memset(large, 0xff, size);
+    CHECK_MEM(next, large, size);
+    kin_free(next);
+    free(large);
     free_whole(pool);
 }

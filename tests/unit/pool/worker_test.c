@@ -1,5 +1,8 @@
 #include "pool_scene.h"
 
+#include <kin/process.h>
+#include <unistd.h>
+
 static kin_obj all_arguments(kin_obj args)
 {
     return args; /* borrowed: passing it on is right */
@@ -9,11 +12,13 @@ TEST(a_task_may_return_its_arguments)
 {
     kin_pool *pool = pool_of(1);
     kin_obj o;
-    CHECK_OK(kin_pool_apply(pool, all_arguments, kin_args(kin_str("a text of some length"), kin_int(2)), &o));
+    CHECK_OK(kin_pool_apply(pool, all_arguments,
+                            kin_args(kin_str("a text of some length"), kin_int(2)), &o));
     CHECK_EQ(kin_len(o), 2);
     CHECK_STR(kin_as_str(kin_at(o, 0)), "a text of some length");
     kin_release(o);
-    CHECK_OK(kin_pool_map(pool, all_arguments, kin_list(kin_str("a text of some length")), NULL, &o));
+    CHECK_OK(
+        kin_pool_map(pool, all_arguments, kin_list(kin_str("a text of some length")), NULL, &o));
     CHECK_STR(kin_as_str(kin_at(kin_at(o, 0), 0)), "a text of some length");
     kin_release(o);
     free_whole(pool);
@@ -29,7 +34,8 @@ TEST(a_task_that_releases_what_it_borrowed_does_no_harm)
 {
     kin_pool *pool = pool_of(1);
     kin_obj o;
-    CHECK_OK(kin_pool_apply(pool, release_arguments, kin_args(kin_str("a text of some length")), &o));
+    CHECK_OK(
+        kin_pool_apply(pool, release_arguments, kin_args(kin_str("a text of some length")), &o));
     CHECK_STR(kin_as_str(o), "a text of some length");
     kin_release(o);
     free_whole(pool);
@@ -45,8 +51,9 @@ TEST(arguments_may_have_names)
 {
     kin_pool *pool = pool_of(1);
     kin_obj o;
-    CHECK_OK(kin_pool_apply(pool, named_argument,
-                            kin_args_kw(kin_args(kin_int(3)), kin_dict(kin_str("depth"), kin_int(4))), &o));
+    CHECK_OK(kin_pool_apply(
+        pool, named_argument,
+        kin_args_kw(kin_args(kin_int(3)), kin_dict(kin_str("depth"), kin_int(4))), &o));
     CHECK_EQ(kin_as_int(o), 304);
     free_whole(pool);
 }
@@ -79,4 +86,73 @@ TEST(workers_count_what_they_did)
     }
     WAIT_UNTIL(atomic_load(&pool->workers[0].tasks_done) == 5);
     free_whole(pool);
+}
+
+static kin_obj fork_and_return_twice(kin_obj args)
+{
+    (void)kin_fork();
+    return kin_arg(args, 0);
+}
+
+TEST(a_child_that_a_task_forks_is_no_second_worker)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    for (int i = 0; i < 10; i++) {
+        CHECK_OK(kin_pool_apply(pool, fork_and_return_twice, kin_args(kin_str("once")), &o));
+        CHECK_STR(kin_as_str(o), "once");
+        kin_release(o);
+    }
+    kin_pool_free(pool);
+    WAIT_UNTIL(kin__count_alive() == 1);
+    kin_usage_info usage;
+    CHECK_OK(kin_usage(&usage));
+    CHECK_EQ(usage.blocks, 0);
+}
+
+static kin_obj submit_in_a_child(kin_obj args)
+{
+    pid_t child = kin_fork();
+    if (child == 0) {
+        kin_obj o = kin_none();
+        kin_pool *pool = kin_as(kin_pool, kin_arg(args, 0));
+        _exit(kin_pool_apply(pool, square, kin_args(kin_int(3)), &o) == 0 ? (int)kin_as_int(o)
+                                                                          : 100);
+    }
+    return kin_int(test_join(child));
+}
+
+TEST(a_workers_child_may_wait_for_the_pool)
+{
+    kin_pool *pool = pool_of(2);
+    kin_obj o;
+    CHECK_OK(kin_pool_apply(pool, submit_in_a_child, kin_args(kin_shared(pool)), &o));
+    CHECK_EQ(kin_as_int(o), 9);
+    free_whole(pool);
+}
+
+static kin_obj say(kin_obj args)
+{
+    (void)args;
+    printf("x");
+    return kin_none();
+}
+
+TEST(what_a_task_has_printed_is_out_when_it_is_done)
+{
+    int ends[2];
+    char c = 0;
+    CHECK_EQ(pipe(ends), 0);
+    fflush(stdout);
+    int out = dup(1);
+    dup2(ends[1], 1);
+    kin_pool *pool = pool_of(1);
+    CHECK_OK(kin_pool_apply(pool, say, kin_args(), NULL));
+    free_whole(pool);
+    dup2(out, 1);
+    close(out);
+    close(ends[1]);
+    CHECK_EQ(read(ends[0], &c, 1), 1);
+    CHECK_EQ(c, 'x');
+    close(ends[0]);
 }

@@ -71,7 +71,7 @@ TEST(bytes_of_any_size_go_through_unchanged)
     }
     uint64_t before = blocks_in_use();
     kin_queue *queue = new_queue(0);
-    const size_t sizes[] = {0, 1, 39, 40, 41, 64, 1000, 65536, 3 << 20};
+    const size_t sizes[] = { 0, 1, 39, 40, 41, 64, 1000, 65536, 3 << 20 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         CHECK_OK(kin_queue_put_bytes(queue, bytes, sizes[i], 0));
     }
@@ -156,11 +156,12 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     kin_queue *other = NULL;
     CHECK_ERROR(kin_queue_new(&other, KIN_OPT(kin_queue_options, .maxsize = UINT64_MAX)),
                 KIN_EINVAL);
-    CHECK_ERROR(kin_queue_new(&other, KIN_OPT(kin_queue_options, .reserved = {0, 1})), KIN_EINVAL);
+    CHECK_ERROR(kin_queue_new(&other, KIN_OPT(kin_queue_options, .reserved = { 0, 1 })),
+                KIN_EINVAL);
     CHECK_NULL(other);
     CHECK_ERROR(kin_queue_put(NULL, kin_str("given away all the same"), 0), KIN_EINVAL);
     CHECK_ERROR(kin_queue_put(queue, kin_list(kin_str("a")), NAN), KIN_EINVAL);
-    CHECK_ERROR(kin_queue_put(queue, (kin_obj){0}, 0), kin_error_code((kin_obj){0}));
+    CHECK_ERROR(kin_queue_put(queue, (kin_obj){ 0 }, 0), kin_error_code((kin_obj){ 0 }));
     CHECK_ERROR(kin_queue_get(NULL, &o, 0), KIN_EINVAL);
     CHECK_ERROR(kin_queue_get(queue, NULL, 0), KIN_EINVAL);
     CHECK_ERROR(kin_queue_get(queue, &o, NAN), KIN_EINVAL);
@@ -208,7 +209,7 @@ TEST(a_freed_queue_gives_back_what_was_in_it)
 {
     uint64_t before = blocks_in_use();
     kin_queue *queue = new_queue(0);
-    char bytes[1000] = {0};
+    char bytes[1000] = { 0 };
     for (int i = 0; i < 300; i++) {
         CHECK_OK(kin_queue_put_bytes(queue, bytes, sizeof bytes, 0));
         CHECK_OK(kin_queue_put(queue, kin_buffer(kin_alloc(100), 100), 0));
@@ -249,7 +250,7 @@ struct crowd {
 static int produce(void *ctx)
 {
     struct crowd *c = ctx;
-    uint32_t message[2] = {(uint32_t)atomic_fetch_add(&c->next, 1), 0};
+    uint32_t message[2] = { (uint32_t)atomic_fetch_add(&c->next, 1), 0 };
     for (uint32_t i = 0; i < EACH; i++) {
         message[1] = i;
         if (kin_queue_put_bytes(c->queue, message, sizeof message, KIN_FOREVER) < 0) {
@@ -262,7 +263,7 @@ static int produce(void *ctx)
 static int consume(void *ctx)
 {
     struct crowd *c = ctx;
-    int64_t last[8] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    int64_t last[8] = { -1, -1, -1, -1, -1, -1, -1, -1 };
     uint32_t message[2];
     ssize_t size;
     while ((size = kin_queue_get_bytes(c->queue, message, sizeof message, KIN_FOREVER)) > 0) {
@@ -332,7 +333,7 @@ static void *consume_thread(void *ctx)
 static void run_threads(uint64_t maxsize)
 {
     static struct crowd c;
-    c = (struct crowd){.queue = new_queue(maxsize)};
+    c = (struct crowd){ .queue = new_queue(maxsize) };
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) {
         CHECK_EQ(pthread_create(&threads[i], NULL, i < 2 ? produce_thread : consume_thread, &c), 0);
