@@ -10,6 +10,8 @@
  *         fprintf(stderr, "%s: %s\n", kin_strerror(rv), kin_errmsg());
  *     }
  *
+ * What a call hands out through a pointer is left as it was when the call fails.
+ *
  * Timeouts are seconds, as `double`. 0 (and anything below) only tries, KIN_FOREVER never ends.
  */
 #ifndef KIN_BASE_H

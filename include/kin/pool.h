@@ -90,7 +90,8 @@ KIN_API int kin_pool_submit(kin_pool *pool, kin_fn fn, kin_obj args,
 
 /* Calls fn((item,)) for each item of a list or tuple, and waits for all. 0 and the list of results
  * in the items' order; or the code of the first item that failed, after all chunks have ended (a
- * chunk ends at its first failure). */
+ * chunk ends at its first failure), and no results: to keep those of the others, submit each item.
+ * KIN_ETIMEDOUT: not all were done in time; those that run go on, and their results are dropped. */
 KIN_API int kin_pool_map(kin_pool *pool, kin_fn fn, kin_obj items, const kin_map_options *options,
                          kin_obj *ret_results);
 

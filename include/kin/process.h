@@ -40,7 +40,7 @@ extern "C" {
  * Threads:   any of that process, several at once. To free it is the last thing to do with it.
  * Processes: none but that one; send its pid, if anything.
  * Fork:      the child's copy knows name and pid, and can be freed; other calls say KIN_ESTATE.
- * Death:     what a dead child held is given back when it is joined, at the latest. When the maker
+ * Death:     what the library held for a dead child is given back when it is joined. When the maker
  *            is killed its daemons are too (those it started while it had one thread), and the
  *            others go on. */
 typedef struct kin_process kin_process;
