@@ -4,6 +4,7 @@
  * not before it; a test's leaks are the difference of two lists of such lines. */
 #include "harness_room.h"
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,10 +87,21 @@ static void list_mappings(struct list *list)
     }
 }
 
+/* /dev/shm is the machine's: the harness's own test, in a suite beside this one, leaves a name there
+ * on purpose for a moment. */
+static bool is_somebody_elses(const char *name)
+{
+    return strncmp(name, "kin-harness", 11) == 0 &&
+           strcmp(program_invocation_short_name, "harness_test") != 0;
+}
+
 static void list_names(struct list *list)
 {
     DIR *dir = opendir("/dev/shm");
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (is_somebody_elses(entry->d_name)) {
+            continue;
+        }
         add(list, "name in /dev/shm: %s", entry->d_name);
     }
     if (dir) {
