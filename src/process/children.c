@@ -106,18 +106,21 @@ static void after_fork_in_child(void)
     pthread_mutex_unlock(&mutex);
 }
 
+/* Before there is a second thread: a fork by another one, between our taking the lock and the
+ * handlers being there, would copy the lock as held. */
+static bool handles_forks;
+
+__attribute__((constructor)) static void handle_forks(void)
+{
+    handles_forks = pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
+}
+
 int kin__process_prepare(void)
 {
-    static atomic_bool done; /* a forked child has inherited both */
+    static bool done; /* a forked child has inherited it, and the handler */
     pthread_mutex_lock(&mutex);
-    int rv = 0;
-    if (!done) {
-        rv = atexit(kin__process_end_children) != 0 ||
-                     pthread_atfork(before_fork, after_fork, after_fork_in_child) != 0
-                 ? kin__fail(KIN_ENOMEM, "kin_process_start: no memory to register an exit handler")
-                 : 0;
-        done = rv == 0;
-    }
+    done = done || (handles_forks && atexit(kin__process_end_children) == 0);
+    int rv = done ? 0 : kin__fail(KIN_ENOMEM, "kin_process_start: no memory for an exit handler");
     pthread_mutex_unlock(&mutex);
     return rv;
 }
