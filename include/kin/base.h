@@ -51,10 +51,13 @@ extern "C" {
     X(KIN_EEOF, -5302, "end of file")                                                              \
     X(KIN_EAUTH, -5303, "authentication failed")                                                   \
     X(KIN_EBUFTOOSHORT, -5304, "buffer too short")                                                 \
+    X(KIN_EFAILED, -5305, "command failed")                                                        \
     X(KIN_ENOMEM, -5401, "out of memory")                                                          \
     X(KIN_EMFILE, -5402, "out of file descriptors")                                                \
     X(KIN_EAGAIN, -5403, "out of processes")                                                       \
-    X(KIN_EOS, -5404, "the operating system refused")
+    X(KIN_EOS, -5404, "the operating system refused")                                              \
+    X(KIN_ENOENT, -5405, "no such file")                                                           \
+    X(KIN_EACCES, -5406, "permission denied")
 
 enum {
 #define KIN_X(name, code, text) name = code,
@@ -97,6 +100,9 @@ KIN_API int kin_sleep(double seconds);
 
 /* How many processors this process may use: its affinity, and its cgroup's quota rounded up. */
 KIN_API int kin_cpu_count(void);
+
+/* How many processors the machine has, whoever may use them. */
+KIN_API int kin_cpu_count_all(void);
 
 /* The log: what the library has to say when no call is there to return it. Warnings and errors
  * go to stderr unless a handler is set; less urgent lines are dropped unless the level is

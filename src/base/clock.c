@@ -34,7 +34,7 @@ int kin_sleep(double seconds)
 {
     int64_t deadline = 0;
     if (kin__deadline(seconds, &deadline) < 0) {
-        return kin__fail(KIN_EINVAL, "sleep: not a number of seconds (NaN)");
+        return kin__fail(KIN_EINVAL, "kin_sleep: not a number of seconds (NaN)");
     }
     kin__os_sleep_until(deadline);
     return 0;
@@ -43,4 +43,9 @@ int kin_sleep(double seconds)
 int kin_cpu_count(void)
 {
     return kin__os_cpu_count();
+}
+
+int kin_cpu_count_all(void)
+{
+    return kin__os_processors();
 }

@@ -124,6 +124,11 @@ static int code_of(int error)
         return KIN_EMFILE;
     case EAGAIN:
         return KIN_EAGAIN;
+    case ENOENT:
+        return KIN_ENOENT;
+    case EACCES:
+    case EPERM:
+        return KIN_EACCES;
     case ETIMEDOUT:
         return KIN_ETIMEDOUT;
     case EINTR:

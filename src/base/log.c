@@ -32,6 +32,11 @@ int kin_log_set_level(int level)
     return atomic_exchange(&threshold, level);
 }
 
+int kin__log_level(void)
+{
+    return threshold;
+}
+
 static struct sink *find_sink(kin_log_handler handler, void *ctx)
 {
     struct sink *sink = sinks;

@@ -15,13 +15,18 @@ int kin__fail(int code, const char *format, ...) KIN_PRINTF(2, 3);
 int kin__failure(void);
 
 /* kin__fail for a failed system call: -errno becomes our code (ENOMEM and ENOSPC: KIN_ENOMEM;
- * EMFILE, ENFILE: KIN_EMFILE; EAGAIN of a fork: KIN_EAGAIN; ETIMEDOUT and EINTR: their namesakes;
- * others: KIN_EOS), and the kernel's text is added to the sentence. */
+ * EMFILE, ENFILE: KIN_EMFILE; EACCES, EPERM: KIN_EACCES; EAGAIN of a fork, ENOENT, ETIMEDOUT and
+ * EINTR: their namesakes; others: KIN_EOS), and the kernel's text is added to the sentence. */
 int kin__fail_os(int error, const char *format, ...) KIN_PRINTF(2, 3);
 
 /* Ends a text of `length` bytes that had to be cut there, so that no UTF-8 character is halved: its
  * length now. text[length] must be writable. */
 size_t kin__cut(char *text, size_t length);
+
+/* ---- the log (log.c) ------------------------------------------------------------------- */
+
+/* What is dropped lies below it. */
+int kin__log_level(void);
 
 /* ---- deadlines (clock.c) -------------------------------------------------------------- */
 

@@ -56,7 +56,7 @@ TEST(a_timeout_that_is_no_number_is_refused)
     CHECK_CONTAINS(kin_errmsg(), "NaN");
     CHECK_EQ(deadline, 42);
     CHECK_ERROR(kin_sleep(NAN), KIN_EINVAL);
-    CHECK_CONTAINS(kin_errmsg(), "sleep: ");
+    CHECK_CONTAINS(kin_errmsg(), "kin_sleep: ");
 }
 
 TEST(now_is_in_seconds)
@@ -84,4 +84,5 @@ TEST(sleep_of_no_time_returns)
 TEST(there_is_a_processor)
 {
     CHECK_GE(kin_cpu_count(), 1);
+    CHECK_GE(kin_cpu_count_all(), kin_cpu_count());
 }

@@ -151,7 +151,8 @@ TEST(system_errors_become_ours_with_the_kernels_text)
     static const int errors[][2] = {
         { ENOMEM, KIN_ENOMEM }, { ENOSPC, KIN_ENOMEM },       { EMFILE, KIN_EMFILE },
         { ENFILE, KIN_EMFILE }, { EAGAIN, KIN_EAGAIN },       { EINTR, KIN_EINTR },
-        { EPERM, KIN_EOS },     { ETIMEDOUT, KIN_ETIMEDOUT },
+        { EPERM, KIN_EACCES },  { ETIMEDOUT, KIN_ETIMEDOUT }, { EACCES, KIN_EACCES },
+        { ENOENT, KIN_ENOENT }, { EINVAL, KIN_EOS },
     };
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         char wanted[128];
@@ -169,8 +170,8 @@ TEST(a_long_sentence_leaves_the_kernels_text_out)
     char text[600];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    CHECK_ERROR(kin__fail_os(-EPERM, "%s", text), KIN_EOS);
+    CHECK_ERROR(kin__fail_os(-EPERM, "%s", text), KIN_EACCES);
     CHECK_EQ(strlen(kin_errmsg()), 511);
-    CHECK_ERROR(kin__fail_os(-EPERM, "%.505s", text), KIN_EOS);
+    CHECK_ERROR(kin__fail_os(-EPERM, "%.505s", text), KIN_EACCES);
     CHECK_EQ(strlen(kin_errmsg()), 511);
 }
