@@ -25,7 +25,8 @@ extern "C" {
 #endif
 
 /* `size` zeroed bytes that the family shares, aligned to 16 (from 64 bytes on to 64). NULL when
- * there is no room (kin_errmsg() says why), and for a size of 0. */
+ * there is no room (kin_errmsg() says why), and for a size of 0. kin_shared and kin_free want this very
+ * pointer, not one to a place inside. */
 KIN_API void *kin_alloc(size_t size);
 
 /* Frees what kin_alloc gave; NULL is fine. A pointer that is not from kin_alloc, or was freed

@@ -118,7 +118,7 @@ KIN_API kin_obj kin_args_kw(kin_obj args, kin_obj names);
 KIN_API kin_obj kin_error(int code, const char *format, ...) KIN_PRINTF(2, 3);
 
 /* A function; and a queue, a lock, memory of kin_alloc... as an object, which does not own it but
- * notices when it has been freed. */
+ * notices when it has been freed. KIN_EINVAL for a pointer into the middle of one. */
 KIN_API kin_obj kin_func(kin_fn function);
 KIN_API kin_obj kin_shared(const void *thing);
 

@@ -141,10 +141,10 @@ typedef struct kin__held {
 static inline kin__held kin__hold(kin_lock *lock, int *ret_code)
 {
     int rv = kin_lock_acquire(lock, KIN_FOREVER);
+    kin__held held = { rv >= 0 ? lock : NULL, false };
     if (ret_code != NULL) {
         *ret_code = rv;
     }
-    kin__held held = { rv >= 0 ? lock : NULL, false };
     return held;
 }
 

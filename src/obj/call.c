@@ -9,18 +9,18 @@
 static int check_names(kin_obj args, kin_obj names)
 {
     if (args.type != KIN_TYPE_TUPLE) {
-        return kin__obj_mismatch(args, "args_kw", "a tuple");
+        return kin__obj_mismatch(args, "kin_args_kw", "a tuple");
     }
     if (((const node *)args.as.p)->flags & KWARGS) {
-        return kin__fail(KIN_EINVAL, "args_kw: the arguments have names already");
+        return kin__fail(KIN_EINVAL, "kin_args_kw: the arguments have names already");
     }
     if (names.type != KIN_TYPE_DICT) {
-        return kin__obj_mismatch(names, "args_kw", "a dict");
+        return kin__obj_mismatch(names, "kin_args_kw", "a dict");
     }
     kin_obj name;
     for (size_t pos = 0; kin_next_item(names, &pos, &name, NULL);) {
         if (name.type != KIN_TYPE_STR) {
-            return kin__obj_mismatch(name, "args_kw", "a name, which is a str");
+            return kin__obj_mismatch(name, "kin_args_kw", "a name, which is a str");
         }
     }
     return 0;
@@ -49,11 +49,12 @@ kin_obj kin_args_kw(kin_obj args, kin_obj names)
 kin_obj kin_arg(kin_obj args, size_t index)
 {
     if (args.type != KIN_TYPE_TUPLE) {
-        return kin__obj_invalid(kin__obj_mismatch(args, "arg", "a tuple"));
+        return kin__obj_invalid(kin__obj_mismatch(args, "kin_arg", "a tuple"));
     }
     const box *b = args.as.p;
     if (index >= b->node.len) {
-        int rv = kin__fail(KIN_ERANGE, "arg: argument %zu of %zu is missing", index, b->node.len);
+        int rv =
+            kin__fail(KIN_ERANGE, "kin_arg: argument %zu of %zu is missing", index, b->node.len);
         return kin__obj_invalid(rv);
     }
     return borrowed(b->items[index]);
@@ -62,10 +63,10 @@ kin_obj kin_arg(kin_obj args, size_t index)
 kin_obj kin_kwarg(kin_obj args, const char *name)
 {
     if (args.type != KIN_TYPE_TUPLE) {
-        return kin__obj_invalid(kin__obj_mismatch(args, "kwarg", "a tuple"));
+        return kin__obj_invalid(kin__obj_mismatch(args, "kin_kwarg", "a tuple"));
     }
     if (name == NULL) {
-        return kin__obj_invalid(kin__fail(KIN_EINVAL, "kwarg: the name is NULL"));
+        return kin__obj_invalid(kin__fail(KIN_EINVAL, "kin_kwarg: the name is NULL"));
     }
     const box *b = args.as.p;
     kin_obj key;
@@ -76,7 +77,7 @@ kin_obj kin_kwarg(kin_obj args, const char *name)
             return value;
         }
     }
-    return kin__obj_invalid(kin__fail(KIN_ENOTFOUND, "kwarg: there is no argument %s", name));
+    return kin__obj_invalid(kin__fail(KIN_ENOTFOUND, "kin_kwarg: there is no argument %s", name));
 }
 
 /* For kin_arg_int and its like, whose readers would tell less of a missing argument. */
@@ -134,8 +135,8 @@ kin_obj kin__obj_lend(kin_obj o)
 int kin_call(kin_fn function, kin_obj args, kin_obj *ret_result)
 {
     if (function == NULL || args.type != KIN_TYPE_TUPLE) {
-        int rv = function == NULL ? kin__fail(KIN_EINVAL, "call: the function is NULL")
-                                  : kin__obj_mismatch(args, "call", "a tuple");
+        int rv = function == NULL ? kin__fail(KIN_EINVAL, "kin_call: the function is NULL")
+                                  : kin__obj_mismatch(args, "kin_call", "a tuple");
         kin_release(args);
         return rv;
     }

@@ -166,11 +166,13 @@ box *kin__box_new(kin_type type, size_t n)
 /* All the reasons why a row of given objects can make no box; 0 when there is none. */
 static int check_items(const kin_obj *items, size_t n, kin_type type)
 {
+    static const char *const verbs[] = { "kin_list", "kin_tuple", "kin_dict", "kin_set" };
+    const char *verb = verbs[type - KIN_TYPE_LIST];
     if (items == NULL && n > 0) {
-        return kin__fail(KIN_EINVAL, "%s of %zu items from NULL", kin__type_name(type), n);
+        return kin__fail(KIN_EINVAL, "%s: %zu items at NULL", verb, n);
     }
     for (size_t i = 0; i < n; i++) {
-        int rv = kin__obj_check(items[i], kin__type_name(type));
+        int rv = kin__obj_pass(items[i], verb);
         if (rv < 0) {
             return rv;
         }
@@ -277,7 +279,7 @@ static kin_obj table(kin_type type, const kin_obj *items, size_t n, size_t step)
 {
     int rv = check_items(items, n, type);
     if (rv == 0 && n % step != 0) {
-        rv = kin__fail(KIN_EINVAL, "a dict of %zu objects: the last key has no value", n);
+        rv = kin__fail(KIN_EINVAL, "kin_dict: the last of %zu objects is a key without a value", n);
     }
     box *b = rv < 0 ? NULL : kin__box_new(type, n);
     if (b == NULL) {
@@ -314,9 +316,9 @@ static int target(const kin_obj *o, const char *verb, const char *wanted, kin_ty
 
 int kin_append(kin_obj *list, kin_obj value)
 {
-    int rv = target(list, "append", "a list or set", KIN_TYPE_LIST, KIN_TYPE_SET);
+    int rv = target(list, "kin_append", "a list or set", KIN_TYPE_LIST, KIN_TYPE_SET);
     if (rv == 0) {
-        rv = kin__obj_check(value, "append");
+        rv = kin__obj_check(value, "kin_append");
     }
     if (rv == 0 && list->type == KIN_TYPE_SET) {
         return put(list->as.p, value, kin_none());
@@ -342,7 +344,7 @@ static int replace(box *b, kin_obj key, kin_obj value)
         i += (int64_t)b->node.len;
     }
     if (rv == 0 && (i < 0 || (uint64_t)i >= b->node.len)) {
-        rv = kin__fail(KIN_ERANGE, "setitem: no such index in a list of %zu", b->node.len);
+        rv = kin__fail(KIN_ERANGE, "kin_setitem: no such index in a list of %zu", b->node.len);
     }
     kin_obj old = value;
     if (rv == 0) {
@@ -355,12 +357,12 @@ static int replace(box *b, kin_obj key, kin_obj value)
 
 int kin_setitem(kin_obj *dict, kin_obj key, kin_obj value)
 {
-    int rv = target(dict, "setitem", "a dict or list", KIN_TYPE_DICT, KIN_TYPE_LIST);
+    int rv = target(dict, "kin_setitem", "a dict or list", KIN_TYPE_DICT, KIN_TYPE_LIST);
     if (rv == 0) {
-        rv = kin__obj_check(key, "setitem");
+        rv = kin__obj_check(key, "kin_setitem");
     }
     if (rv == 0) {
-        rv = kin__obj_check(value, "setitem");
+        rv = kin__obj_check(value, "kin_setitem");
     }
     if (rv < 0) {
         kin_release(key);
@@ -376,11 +378,11 @@ int kin_setitem(kin_obj *dict, kin_obj key, kin_obj value)
 kin_obj kin_at(kin_obj o, size_t index)
 {
     if (o.type != KIN_TYPE_LIST && o.type != KIN_TYPE_TUPLE) {
-        return kin__obj_invalid(kin__obj_mismatch(o, "at", "a list or tuple"));
+        return kin__obj_invalid(kin__obj_mismatch(o, "kin_at", "a list or tuple"));
     }
     box *b = o.as.p;
     if (index >= b->node.len) {
-        return kin__obj_invalid(kin__fail(KIN_ERANGE, "at: index %zu in %s of %zu", index,
+        return kin__obj_invalid(kin__fail(KIN_ERANGE, "kin_at: index %zu in %s of %zu", index,
                                           kin__type_name((kin_type)o.type), b->node.len));
     }
     return borrowed(b->items[index]);
@@ -395,8 +397,9 @@ static int look_up(box *b, kin_obj key, kin_obj *ret)
     }
     size_t entry = kin__box_find(b, key, hash);
     if (entry == NOT_FOUND) {
-        const char *name = key.type == KIN_TYPE_STR ? kin_as_str(key) : "asked for";
-        return kin__fail(KIN_ENOTFOUND, "lookup: the key %s is not in %s of %zu", name,
+        char name[BRIEF];
+        kin__repr_brief(key, name);
+        return kin__fail(KIN_ENOTFOUND, "kin_lookup: the key %s is not in %s of %zu", name,
                          kin__type_name((kin_type)b->node.type), b->node.len);
     }
     *ret = borrowed(b->items[b->node.type == KIN_TYPE_DICT ? entry * 2 + 1 : entry]);
@@ -406,9 +409,9 @@ static int look_up(box *b, kin_obj key, kin_obj *ret)
 kin_obj kin_lookup(kin_obj dict, kin_obj key)
 {
     kin_obj found;
-    int rv = target(&dict, "lookup", "a dict or set", KIN_TYPE_DICT, KIN_TYPE_SET);
+    int rv = target(&dict, "kin_lookup", "a dict or set", KIN_TYPE_DICT, KIN_TYPE_SET);
     if (rv == 0) {
-        rv = kin__obj_check(key, "lookup");
+        rv = kin__obj_check(key, "kin_lookup");
     }
     if (rv == 0) {
         rv = look_up(dict.as.p, key, &found);
@@ -419,7 +422,8 @@ kin_obj kin_lookup(kin_obj dict, kin_obj key)
 
 bool kin_next_item(kin_obj dict, size_t *pos, kin_obj *key, kin_obj *value)
 {
-    if (pos == NULL || target(&dict, "next_item", "a dict or set", KIN_TYPE_DICT, KIN_TYPE_SET)) {
+    if (pos == NULL ||
+        target(&dict, "kin_next_item", "a dict or set", KIN_TYPE_DICT, KIN_TYPE_SET)) {
         return false;
     }
     box *b = dict.as.p;

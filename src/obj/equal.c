@@ -108,7 +108,7 @@ static int enter(walk *path, kin_obj a, kin_obj b)
     if (rv == 0) {
         walk_top(path)->other = b.as.p;
     }
-    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "equal: the object contains itself") : rv;
+    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "kin_equal: the object contains itself") : rv;
 }
 
 /* Whether two boxes hold the same: OPEN when that cannot be told. */
@@ -191,7 +191,7 @@ static int leaf_hash(kin_obj o, int64_t *ret_hash)
         *ret_hash = text_hash(o.as.p);
         return 0;
     default:
-        return kin__obj_mismatch(o, "hash", "hashable, so it can be no key");
+        return kin__obj_mismatch(o, "kin_hash", "hashable, so it can be no key");
     }
 }
 
@@ -208,7 +208,7 @@ static int enter_tuple(walk *path, box *b)
     if (rv == 0) {
         walk_top(path)->sum = PRIME_5;
     }
-    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "hash: the tuple contains itself") : rv;
+    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "kin_hash: the tuple contains itself") : rv;
 }
 
 static int64_t leave_tuple(walk *path)

@@ -133,7 +133,7 @@ static int put_leaf(writer *w, kin_obj o)
     case KIN_TYPE_BUFFER:
         return put_buffer(w, o.as.p);
     default:
-        return kin__obj_check(o, "send");
+        return kin__obj_check(o, "sending");
     }
 }
 

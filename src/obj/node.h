@@ -133,6 +133,9 @@ static inline size_t box_size(size_t n)
 void *kin__node_new(kin_type type, size_t size);
 const char *kin__type_name(kin_type type);
 
+/* kin__obj_check for constructors: the sentence of what failed first stays as it is. */
+int kin__obj_pass(kin_obj o, const char *verb);
+
 /* "verb: a list is not a dict"; for the invalid object its own code. Returns the code. */
 int kin__obj_mismatch(kin_obj o, const char *verb, const char *wanted);
 
@@ -155,6 +158,12 @@ int64_t kin__bigint_hash(const bigint *b);
 int64_t kin__int_hash(int64_t value);
 int64_t kin__float_hash(double value);
 int kin__bigint_to_float(const bigint *b, double *ret_value);
+
+/* ---- repr.c ------------------------------------------------------------------------ */
+
+enum { BRIEF = 64 };
+/* The beginning of a repr, in 60 bytes and "..." */
+void kin__repr_brief(kin_obj o, char ret_text[BRIEF]);
 
 /* ---- equal.c ----------------------------------------------------------------------- */
 
@@ -181,6 +190,8 @@ void kin__walk_begin(walk *w);
 /* Goes into a box: 0; ON_PATH when we are in it already, so it contains itself; KIN_ENOMEM. */
 int kin__walk_push(walk *w, box *b);
 void kin__walk_end(walk *w);
+/* Empties all buffers in an object, as if their bytes had been taken. */
+void kin__walk_buffers(kin_obj o);
 
 static inline frame *walk_top(walk *w)
 {

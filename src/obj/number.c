@@ -32,7 +32,7 @@ kin_obj kin_bigint(const void *magnitude, size_t size, bool negative)
 {
     const uint8_t *bytes = magnitude;
     if (bytes == NULL && size > 0) {
-        return kin__obj_invalid(kin__fail(KIN_EINVAL, "bigint: %zu bytes at NULL", size));
+        return kin__obj_invalid(kin__fail(KIN_EINVAL, "kin_bigint: %zu bytes at NULL", size));
     }
     while (size > 0 && bytes[size - 1] == 0) {
         size--;
@@ -70,7 +70,7 @@ static uint8_t byte_of(kin_obj o, size_t i)
 int kin_to_bigint(kin_obj o, void *magnitude, size_t room, bool *ret_negative)
 {
     if (o.type != KIN_TYPE_INT && o.type != KIN_TYPE_BOOL) {
-        return kin__obj_mismatch(o, "to_bigint", "an int");
+        return kin__obj_mismatch(o, "kin_to_bigint", "an int");
     }
     const bigint *b = is_big(o) ? o.as.p : NULL;
     size_t size = b != NULL ? b->node.len * 4 : 8;
@@ -78,10 +78,11 @@ int kin_to_bigint(kin_obj o, void *magnitude, size_t room, bool *ret_negative)
         size--;
     }
     if (size > INT32_MAX) {
-        return kin__fail(KIN_ERANGE, "to_bigint: an int of %zu bytes", size);
+        return kin__fail(KIN_ERANGE, "kin_to_bigint: an int of %zu bytes", size);
     }
     if (magnitude != NULL && room < size) {
-        return kin__fail(KIN_EBUFTOOSHORT, "to_bigint: %zu bytes for an int of %zu", room, size);
+        return kin__fail(KIN_EBUFTOOSHORT, "kin_to_bigint: %zu bytes for an int of %zu", room,
+                         size);
     }
     for (size_t i = 0; magnitude != NULL && i < size; i++) {
         ((uint8_t *)magnitude)[i] = byte_of(o, i);
@@ -109,7 +110,7 @@ int kin__bigint_to_float(const bigint *b, double *ret_value)
     }
     double value = n > 64 ? INFINITY : ldexp((double)(top | rest), (int)n * 32 - 64 - shift);
     if (isinf(value)) {
-        return kin__fail(KIN_ERANGE, "to_float: an int of %zu bits is too large", n * 32);
+        return kin__fail(KIN_ERANGE, "kin_to_float: an int of %zu bits is too large", n * 32);
     }
     *ret_value = b->node.flags ? -value : value;
     return 0;

@@ -58,6 +58,8 @@ static bool seen_dead(const node *n, const char *verb)
     }
     kin_log(KIN_LOG_ERROR, "%s: %s at %p was released before", verb,
             kin__type_name((kin_type)n->flags), (const void *)n);
+    (void)kin__fail(KIN_EFREED, "%s: %s was released before", verb,
+                    kin__type_name((kin_type)n->flags));
     return true;
 }
 
@@ -86,6 +88,7 @@ typedef struct burial {
     box *todo;      /* boxes that died and still hold their slots */
     bundle *bundle; /* where the last dead nodes lay, and how many did */
     uint32_t dead;
+    bool sent; /* the bytes of buffers are another process's now */
 } burial;
 
 /* True for the last reference. */
@@ -162,7 +165,7 @@ static void bury(burial *b, node *n)
     }
     if (n->type == KIN_TYPE_BUFFER) {
         kin__ref block = atomic_load(&((loan *)(void *)n)->block);
-        if (block != 0) {
+        if (block != 0 && !b->sent) {
             (void)kin__block_discard(block);
         }
     }
@@ -184,12 +187,12 @@ static void empty(burial *b, box *dead)
     forget(b, &dead->node);
 }
 
-void kin_release(kin_obj o)
+static void release(kin_obj o, bool sent)
 {
     if ((o.flags & (HEAP | BORROWED)) != HEAP || !drop(o.as.p)) {
         return;
     }
-    burial b = { 0 };
+    burial b = { .sent = sent };
     bury(&b, o.as.p);
     while (b.todo != NULL) {
         box *next = b.todo;
@@ -197,6 +200,19 @@ void kin_release(kin_obj o)
         empty(&b, next);
     }
     give_up_bundle(&b);
+}
+
+void kin_release(kin_obj o)
+{
+    release(o, false);
+}
+
+/* Buffers that others hold, too, are emptied on a walk, which may lack the memory to go very deep;
+ * those that go now are not freed in any case. */
+void kin__obj_sent(kin_obj o)
+{
+    kin__walk_buffers(o);
+    release(o, true);
 }
 
 void kin__obj_drop(kin_obj given)
@@ -219,9 +235,20 @@ void *kin__node_new(kin_type type, size_t size)
     return n;
 }
 
+/* A sentence in a word (FNV-1a): an invalid object keeps it, and so it can be told later whether
+ * kin_errmsg() is still about that object. */
+static int64_t digest(const char *sentence)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (const char *s = sentence; *s != '\0'; s++) {
+        sum = (sum ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
+    }
+    return (int64_t)sum;
+}
+
 kin_obj kin__obj_invalid(int code)
 {
-    return (kin_obj){ .type = KIN_TYPE_INVALID, .code = code };
+    return (kin_obj){ .type = KIN_TYPE_INVALID, .code = code, .as.i = digest(kin_errmsg()) };
 }
 
 int kin__obj_check(kin_obj o, const char *verb)
@@ -232,8 +259,15 @@ int kin__obj_check(kin_obj o, const char *verb)
     if (o.code >= 0) {
         return kin__fail(KIN_EINVAL, "%s: the object was never made (it is all zeros)", verb);
     }
+    const char *why = o.as.i == digest(kin_errmsg()) ? kin_errmsg() : kin_strerror(o.code);
     return kin__fail(o.code, "%s: the object is invalid, since making or reading it failed: %s",
-                     verb, kin_strerror(o.code));
+                     verb, why);
+}
+
+int kin__obj_pass(kin_obj o, const char *verb)
+{
+    bool told = o.type == KIN_TYPE_INVALID && o.code < 0 && o.as.i == digest(kin_errmsg());
+    return told ? o.code : kin__obj_check(o, verb);
 }
 
 int kin__obj_mismatch(kin_obj o, const char *verb, const char *wanted)

@@ -13,8 +13,11 @@
 typedef struct writer {
     char *s;
     size_t size, room;
-    int rv;
+    bool fixed; /* what is beyond the room is cut off */
+    int rv;     /* less than 0: no more is added */
 } writer;
+
+enum { CUT = -1 };
 
 static bool make_room(writer *w, size_t more)
 {
@@ -23,6 +26,10 @@ static bool make_room(writer *w, size_t more)
     }
     if (more < w->room - w->size) {
         return true;
+    }
+    if (w->fixed) {
+        w->rv = CUT;
+        return false;
     }
     size_t room = w->room * 2 + more + 64;
     char *s = kin__os_realloc(w->s, room);
@@ -37,9 +44,11 @@ static bool make_room(writer *w, size_t more)
 
 static void add(writer *w, const char *s, size_t size)
 {
-    if (make_room(w, size)) {
-        memcpy(w->s + w->size, s, size);
-        w->size += size;
+    bool fits = make_room(w, size);
+    if (fits || w->rv == CUT) {
+        size_t n = fits ? size : w->room - w->size - 1;
+        memcpy(w->s + w->size, s, n);
+        w->size += n;
     }
 }
 
@@ -315,14 +324,29 @@ static void add_boxes(writer *w, box *outermost)
     kin__walk_end(&path);
 }
 
+static void add_any(writer *w, kin_obj o)
+{
+    if (is_box(o)) {
+        add_boxes(w, o.as.p);
+    } else {
+        add_leaf(w, o);
+    }
+}
+
+void kin__repr_brief(kin_obj o, char ret_text[BRIEF])
+{
+    writer w = { .s = ret_text, .room = BRIEF - (sizeof "..." - 1), .fixed = true };
+    add_any(&w, o);
+    ret_text[w.size] = 0;
+    if (w.rv < 0) {
+        memcpy(ret_text + kin__cut(ret_text, w.size), "...", sizeof "...");
+    }
+}
+
 char *kin_repr(kin_obj o)
 {
     writer w = { 0 };
-    if (is_box(o)) {
-        add_boxes(&w, o.as.p);
-    } else {
-        add_leaf(&w, o);
-    }
+    add_any(&w, o);
     if (!make_room(&w, 1)) {
         kin__os_free(w.s);
         return NULL;
@@ -344,5 +368,5 @@ int kin_print(kin_obj o)
     bool printed = fwrite(data, 1, size, stdout) == size && putc('\n', stdout) != EOF;
     funlockfile(stdout);
     kin__os_free(s);
-    return printed ? 0 : kin__fail(KIN_EOS, "print: stdout does not take it");
+    return printed ? 0 : kin__fail(KIN_EOS, "kin_print: stdout does not take it");
 }

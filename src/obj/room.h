@@ -28,7 +28,12 @@ kin_obj kin__obj_lend(kin_obj o);
 /* Releases what was given; a borrowed one stays its owner's. */
 void kin__obj_drop(kin_obj given);
 
-/* 0, or the code of an invalid object with a sentence: "put: out of memory while it was made". */
+/* What was given to another process by a fork, which has a copy: forgets the buffers in it, for their
+ * bytes are that process's now, and releases it. */
+void kin__obj_sent(kin_obj o);
+
+/* 0, or the code of an invalid object with a sentence, which quotes kin_errmsg() if that still says
+ * why: "kin_queue_put: the object is invalid, since making or reading it failed: kin_str: ...". */
 int kin__obj_check(kin_obj o, const char *verb);
 
 /* The invalid object that carries `code`. */

@@ -8,14 +8,25 @@
 
 /* ---- shared ------------------------------------------------------------------------ */
 
+static int refuse(const void *thing, const char *verb)
+{
+    if (thing != NULL && kin__in_domain(thing, 1)) {
+        return kin__fail(KIN_EINVAL,
+                         "%s: %p lies in the family's memory, but is not the beginning of anything "
+                         "there; a place inside a block cannot be shared, only the block",
+                         verb, thing);
+    }
+    return kin__fail(KIN_EINVAL, "%s: %p is not in the family's memory (kin_alloc)", verb, thing);
+}
+
 /* The ref of a block of whatever type. */
-static int ref_of(const void *thing, const char *what, kin__ref *ret_ref)
+static int ref_of(const void *thing, const char *verb, kin__ref *ret_ref)
 {
     kin__type type = thing == NULL ? 0 : kin__block_type(thing);
     if (type == 0) {
-        return kin__fail(KIN_EINVAL, "%s: %p is nothing that the family shares", what, thing);
+        return refuse(thing, verb);
     }
-    int rv = kin__block_check(thing, type, what);
+    int rv = kin__block_check(thing, type, verb);
     if (rv == 0) {
         *ret_ref = kin__block_ref(thing);
     }
@@ -25,7 +36,7 @@ static int ref_of(const void *thing, const char *what, kin__ref *ret_ref)
 kin_obj kin_shared(const void *thing)
 {
     kin__ref ref;
-    int rv = ref_of(thing, "shared", &ref);
+    int rv = ref_of(thing, "kin_shared", &ref);
     if (rv < 0) {
         return kin__obj_invalid(rv);
     }
@@ -35,7 +46,7 @@ kin_obj kin_shared(const void *thing)
 int kin_to_shared(kin_obj o, void **ret_thing)
 {
     if (o.type != KIN_TYPE_SHARED) {
-        return kin__obj_mismatch(o, "to_shared", "a shared thing");
+        return kin__obj_mismatch(o, "kin_to_shared", "a shared thing");
     }
     int rv = 0;
     void *thing = kin__block_at((kin__ref)o.as.i, 0, &rv);
@@ -59,7 +70,7 @@ void *kin_as_shared_type(kin_obj o, int kind)
 {
     void *thing = kin_as_shared(o);
     if (thing != NULL && (int)kin__block_type(thing) != kind) {
-        (void)kin__fail(KIN_ETYPE, "as: the shared thing at %p is of another type", thing);
+        (void)kin__fail(KIN_ETYPE, "kin_as: the shared thing at %p is of another type", thing);
         return NULL;
     }
     return thing;
@@ -70,13 +81,13 @@ void *kin_as_shared_type(kin_obj o, int kind)
 kin_obj kin_buffer(void *memory, size_t size)
 {
     kin__ref ref;
-    int rv = ref_of(memory, "buffer", &ref);
+    int rv = ref_of(memory, "kin_buffer", &ref);
     if (rv < 0) {
         return kin__obj_invalid(rv);
     }
     if (kin__block_type(memory) != KIN__RAW || size > kin__block_size(memory)) {
         return kin__obj_invalid(kin__fail(
-            KIN_EINVAL, "buffer: %p is not memory of kin_alloc with %zu bytes", memory, size));
+            KIN_EINVAL, "kin_buffer: %p is not memory of kin_alloc with %zu bytes", memory, size));
     }
     loan *l = kin__node_new(KIN_TYPE_BUFFER, sizeof *l);
     if (l == NULL) {
@@ -91,13 +102,13 @@ kin_obj kin_buffer(void *memory, size_t size)
 void *kin_take_buffer(kin_obj o, size_t *ret_size)
 {
     if (o.type != KIN_TYPE_BUFFER) {
-        (void)kin__obj_mismatch(o, "take_buffer", "a buffer");
+        (void)kin__obj_mismatch(o, "kin_take_buffer", "a buffer");
         return NULL;
     }
     loan *l = o.as.p;
     kin__ref ref = atomic_exchange(&l->block, 0);
     if (ref == 0) {
-        (void)kin__fail(KIN_EFREED, "take_buffer: the bytes were taken or sent before");
+        (void)kin__fail(KIN_EFREED, "kin_take_buffer: the bytes were taken or sent before");
         return NULL;
     }
     void *memory = kin__block_at(ref, KIN__RAW, NULL);
@@ -112,7 +123,7 @@ void *kin_take_buffer(kin_obj o, size_t *ret_size)
 kin_obj kin_func(kin_fn function)
 {
     if (function == NULL) {
-        return kin__obj_invalid(kin__fail(KIN_EINVAL, "func: the function is NULL"));
+        return kin__obj_invalid(kin__fail(KIN_EINVAL, "kin_func: the function is NULL"));
     }
     return (kin_obj){ .type = KIN_TYPE_FUNC, .as.i = (int64_t)(uintptr_t)function };
 }
@@ -120,7 +131,7 @@ kin_obj kin_func(kin_fn function)
 int kin_to_func(kin_obj o, kin_fn *ret_function)
 {
     if (o.type != KIN_TYPE_FUNC) {
-        return kin__obj_mismatch(o, "to_func", "a function");
+        return kin__obj_mismatch(o, "kin_to_func", "a function");
     }
     if (ret_function != NULL) {
         *ret_function = (kin_fn)(uintptr_t)o.as.i;

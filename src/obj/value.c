@@ -43,8 +43,8 @@ static chars *text_new(kin_type type, size_t size)
 static kin_obj copy_text(kin_type type, const void *data, size_t size)
 {
     if (data == NULL && size > 0) {
-        int rv = kin__fail(KIN_EINVAL, "%s of %zu bytes from NULL", kin__type_name(type), size);
-        return kin__obj_invalid(rv);
+        const char *verb = type == KIN_TYPE_STR ? "kin_strn" : "kin_bytes";
+        return kin__obj_invalid(kin__fail(KIN_EINVAL, "%s: %zu bytes at NULL", verb, size));
     }
     chars *t = text_new(type, size);
     if (t == NULL) {
@@ -67,8 +67,8 @@ static kin_obj format_text(kin_type type, const char *format, va_list args)
     }
     va_end(again);
     if (size < 0) {
-        return kin__obj_invalid(
-            kin__fail(KIN_EINVAL, "%s: the format cannot be printed", kin__type_name(type)));
+        const char *verb = type == KIN_TYPE_STR ? "kin_strf" : "kin_error";
+        return kin__obj_invalid(kin__fail(KIN_EINVAL, "%s: the format cannot be printed", verb));
     }
     return t == NULL ? kin__obj_invalid(KIN_ENOMEM) : of_node(t);
 }
@@ -76,7 +76,7 @@ static kin_obj format_text(kin_type type, const char *format, va_list args)
 kin_obj kin_str(const char *s)
 {
     if (s == NULL) {
-        return kin__obj_invalid(kin__fail(KIN_EINVAL, "a str from NULL"));
+        return kin__obj_invalid(kin__fail(KIN_EINVAL, "kin_str: the text is NULL"));
     }
     return copy_text(KIN_TYPE_STR, s, strlen(s));
 }
@@ -103,7 +103,8 @@ kin_obj kin_bytes(const void *data, size_t size)
 kin_obj kin_error(int code, const char *format, ...)
 {
     if (code >= 0) {
-        return kin__obj_invalid(kin__fail(KIN_EINVAL, "an error's code is negative, not %d", code));
+        return kin__obj_invalid(
+            kin__fail(KIN_EINVAL, "kin_error: a code of %d is not negative", code));
     }
     va_list args;
     va_start(args, format);
@@ -171,7 +172,7 @@ const char *kin_error_text(kin_obj o)
 int kin_to_bool(kin_obj o, bool *ret_value)
 {
     if (o.type != KIN_TYPE_BOOL) {
-        return kin__obj_mismatch(o, "to_bool", "a bool");
+        return kin__obj_mismatch(o, "kin_to_bool", "a bool");
     }
     PUT(ret_value, o.as.i != 0);
     return 0;
@@ -180,10 +181,10 @@ int kin_to_bool(kin_obj o, bool *ret_value)
 int kin_to_int(kin_obj o, int64_t *ret_value)
 {
     if (o.type != KIN_TYPE_INT && o.type != KIN_TYPE_BOOL) {
-        return kin__obj_mismatch(o, "to_int", "an int");
+        return kin__obj_mismatch(o, "kin_to_int", "an int");
     }
     if (is_heap(o)) {
-        return kin__fail(KIN_ERANGE, "to_int: an int of %zu bits does not fit 64",
+        return kin__fail(KIN_ERANGE, "kin_to_int: an int of %zu bits does not fit 64",
                          ((const node *)o.as.p)->len * 32);
     }
     PUT(ret_value, o.as.i);
@@ -193,7 +194,7 @@ int kin_to_int(kin_obj o, int64_t *ret_value)
 int kin_to_float(kin_obj o, double *ret_value)
 {
     if (o.type != KIN_TYPE_FLOAT && o.type != KIN_TYPE_INT && o.type != KIN_TYPE_BOOL) {
-        return kin__obj_mismatch(o, "to_float", "a float");
+        return kin__obj_mismatch(o, "kin_to_float", "a float");
     }
     double value = o.type == KIN_TYPE_FLOAT ? o.as.f : (double)o.as.i;
     int rv = is_big(o) ? kin__bigint_to_float(o.as.p, &value) : 0;
@@ -206,7 +207,7 @@ int kin_to_float(kin_obj o, double *ret_value)
 int kin_to_str(kin_obj o, const char **ret_text)
 {
     if (o.type != KIN_TYPE_STR) {
-        return kin__obj_mismatch(o, "to_str", "a str");
+        return kin__obj_mismatch(o, "kin_to_str", "a str");
     }
     PUT(ret_text, ((const chars *)o.as.p)->data);
     return 0;
@@ -215,7 +216,7 @@ int kin_to_str(kin_obj o, const char **ret_text)
 int kin_to_bytes(kin_obj o, const void **ret_data, size_t *ret_size)
 {
     if (o.type != KIN_TYPE_BYTES) {
-        return kin__obj_mismatch(o, "to_bytes", "bytes");
+        return kin__obj_mismatch(o, "kin_to_bytes", "bytes");
     }
     const chars *t = o.as.p;
     PUT(ret_data, t->data);

@@ -61,3 +61,26 @@ void kin__walk_end(walk *w)
         kin__os_free(w->frames);
     }
 }
+
+static int meet(walk *w, kin_obj o)
+{
+    if (o.type == KIN_TYPE_BUFFER) {
+        atomic_store(&((loan *)o.as.p)->block, 0);
+    }
+    return is_box(o) ? kin__walk_push(w, o.as.p) : 0;
+}
+
+void kin__walk_buffers(kin_obj o)
+{
+    walk w;
+    kin__walk_begin(&w);
+    int rv = meet(&w, o);
+    for (frame *f = walk_top(&w); f != NULL && rv >= 0; f = walk_top(&w)) {
+        if (f->at == slots(f->box)) {
+            w.depth--;
+        } else {
+            rv = meet(&w, f->box->items[f->at++]);
+        }
+    }
+    kin__walk_end(&w);
+}

@@ -75,7 +75,7 @@ TEST(try_returns_the_failure)
     CHECK_OK(kin_call(try_int, kin_args(kin_int(1)), &result));
     CHECK_EQ(kin_as_int(result), 2);
     CHECK_ERROR(kin_call(try_int, kin_args(kin_str("1")), &result), KIN_ETYPE);
-    CHECK_STR(kin_errmsg(), "to_int: a str is not an int");
+    CHECK_STR(kin_errmsg(), "kin_to_int: a str is not an int");
 }
 
 TEST(a_call_of_nothing_or_with_no_tuple_is_refused)
@@ -168,5 +168,5 @@ TEST(check_prints_the_sentence_and_exits_with_1)
     close(ends[0]);
     CHECK_CONTAINS(got, "call_test.c:");
     CHECK_CONTAINS(got, "kin_to_int(kin_none(), ");
-    CHECK_CONTAINS(got, "KIN_ETYPE: to_int: none is not an int\n");
+    CHECK_CONTAINS(got, "KIN_ETYPE: kin_to_int: none is not an int\n");
 }

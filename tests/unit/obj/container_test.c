@@ -55,7 +55,7 @@ TEST(at_beyond_the_end_is_out_of_range)
 {
     kin_obj o = kin_tuple(kin_int(1));
     CHECK_EQ(kin_error_code(kin_at(o, 1)), KIN_ERANGE);
-    CHECK_STR(kin_errmsg(), "at: index 1 in a tuple of 1");
+    CHECK_STR(kin_errmsg(), "kin_at: index 1 in a tuple of 1");
     CHECK_EQ(kin_error_code(kin_at(o, (size_t)-1)), KIN_ERANGE);
     CHECK_EQ(kin_error_code(kin_at(kin_int(1), 0)), KIN_ETYPE);
     CHECK_EQ(kin_error_code(kin_at((kin_obj){ 0 }, 0)), KIN_EINVAL);
@@ -231,6 +231,34 @@ TEST(a_missing_key_is_named)
 {
     kin_obj o = kin_dict();
     CHECK_EQ(kin_error_code(kin_lookup(o, kin_str("colour"))), KIN_ENOTFOUND);
-    CHECK_CONTAINS(kin_errmsg(), "colour");
+    CHECK_STR(kin_errmsg(), "kin_lookup: the key 'colour' is not in a dict of 0");
     kin_release(o);
+    o = kin_set(kin_int(1), kin_int(2));
+    CHECK_EQ(kin_error_code(kin_lookup(o, kin_tuple(kin_int(1), kin_str("a\n")))), KIN_ENOTFOUND);
+    CHECK_STR(kin_errmsg(), "kin_lookup: the key (1, 'a\\n') is not in a set of 2");
+    kin_release(o);
+}
+
+TEST(a_missing_key_that_is_long_is_cut)
+{
+    kin_obj o = kin_dict();
+    char *key = malloc(100000);
+    memset(key, 'x', 99999);
+    key[99999] = '\0';
+    CHECK_EQ(kin_error_code(kin_lookup(o, kin_str(key))), KIN_ENOTFOUND);
+    char expected[200];
+    snprintf(expected, sizeof expected, "kin_lookup: the key '%.59s... is not in a dict of 0", key);
+    CHECK_STR(kin_errmsg(), expected);
+    free(key);
+    kin_release(o);
+}
+
+TEST(an_object_of_what_could_not_be_made_says_why)
+{
+    kin_obj list = kin_list(kin_int(1), kin_tuple(kin_str(NULL)));
+    CHECK_EQ(kin_error_code(list), KIN_EINVAL);
+    CHECK_STR(kin_errmsg(), "kin_str: the text is NULL");
+    CHECK_ERROR(kin_append(&list, kin_none()), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "kin_append: the object is invalid");
+    CHECK_CONTAINS(kin_errmsg(), "kin_str: the text is NULL");
 }

@@ -30,6 +30,33 @@ TEST(an_invalid_object_says_why_to_whoever_gets_it)
     CHECK_EQ(kin__obj_check(kin_none(), "put"), 0);
 }
 
+TEST(an_invalid_object_quotes_the_sentence_of_its_failure_and_no_other)
+{
+    (void)kin__fail(KIN_ERANGE, "reading: too far");
+    kin_obj invalid = kin__obj_invalid(KIN_ERANGE);
+    CHECK_ERROR(kin__obj_check(invalid, "put"), KIN_ERANGE);
+    CHECK_CONTAINS(kin_errmsg(), "put: ");
+    CHECK_CONTAINS(kin_errmsg(), "reading: too far");
+    (void)kin__fail(KIN_ERANGE, "another: too far");
+    CHECK_ERROR(kin__obj_check(invalid, "put"), KIN_ERANGE);
+    CHECK_NULL(strstr(kin_errmsg(), "another"));
+    CHECK_CONTAINS(kin_errmsg(), kin_strerror(KIN_ERANGE));
+}
+
+TEST(constructors_pass_a_failure_on)
+{
+    (void)kin__fail(KIN_ERANGE, "reading: too far");
+    kin_obj invalid = kin__obj_invalid(KIN_ERANGE);
+    CHECK_ERROR(kin__obj_pass(invalid, "make"), KIN_ERANGE);
+    CHECK_STR(kin_errmsg(), "reading: too far");
+    (void)kin__fail(KIN_ERANGE, "another: too far");
+    CHECK_ERROR(kin__obj_pass(invalid, "make"), KIN_ERANGE);
+    CHECK_CONTAINS(kin_errmsg(), "make: ");
+    CHECK_ERROR(kin__obj_pass((kin_obj){ 0 }, "make"), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "make: ");
+    CHECK_EQ(kin__obj_pass(kin_none(), "make"), 0);
+}
+
 TEST(retain_counts_and_release_counts_back)
 {
     kin_obj o = kin_str("x");

@@ -67,6 +67,26 @@ TEST(what_is_not_shared_is_refused)
     kin_free(thing);
 }
 
+TEST(a_place_inside_a_block_is_refused_and_the_sentence_arrives)
+{
+    char *block = kin_alloc(1000);
+    for (size_t i = 1; i < 1000; i++) {
+        CHECK_EQ(kin_error_code(kin_shared(block + i)), KIN_EINVAL);
+    }
+    CHECK_EQ(kin_error_code(kin_args(kin_list(kin_shared(block + 16)))), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "kin_shared: ");
+    CHECK_CONTAINS(kin_errmsg(), "not the beginning");
+    CHECK_ERROR(kin_call(NULL, kin_args(kin_shared(block + 16)), NULL), KIN_EINVAL);
+    kin_obj list = kin_list();
+    CHECK_ERROR(kin_append(&list, kin_shared(block + 16)), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "kin_append: ");
+    CHECK_CONTAINS(kin_errmsg(), "not the beginning");
+    kin_release(list);
+    CHECK_EQ(kin_error_code(kin_shared(&block)), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "not in the family's memory");
+    kin_free(block);
+}
+
 TEST(shared_memory_prints)
 {
     void *thing = kin_alloc(10);
@@ -115,6 +135,80 @@ TEST(a_buffer_is_taken_once)
     CHECK_EQ(taken[0], 'x');
     CHECK_EQ(blocks(), before + 1);
     kin_free(taken);
+}
+
+/* ---- what was sent by a fork ------------------------------------------------------- */
+
+static kin_obj a_buffer(void)
+{
+    return kin_buffer(kin_alloc(100), 100);
+}
+
+TEST(buffers_that_were_sent_are_not_freed_wherever_they_are)
+{
+    uint64_t before = blocks();
+    void *memory[5];
+    kin_obj o[5];
+    for (int i = 0; i < 5; i++) {
+        memory[i] = kin_alloc(100);
+        o[i] = kin_buffer(memory[i], 100);
+    }
+    kin__obj_sent(kin_args_kw(kin_args(o[0], kin_list(kin_int(1), kin_tuple(o[1])),
+                                       kin_dict(kin_str("x"), kin_list(o[2]), kin_int(1), o[3])),
+                              kin_dict(kin_str("named"), kin_list(o[4]))));
+    CHECK_EQ(blocks(), before + 5);
+    for (int i = 0; i < 5; i++) {
+        kin_free(memory[i]);
+    }
+    CHECK_EQ(blocks(), before);
+    kin__obj_sent(a_buffer());
+    CHECK_EQ(blocks(), before + 1);
+    kin__obj_sent(kin_none());
+    kin__obj_sent(kin__obj_invalid(KIN_ENOMEM));
+}
+
+TEST(what_others_hold_of_a_sent_object_is_empty_too)
+{
+    uint64_t before = blocks();
+    kin_obj buffer = a_buffer();
+    kin_obj list = kin_list(kin_retain(buffer), kin_str("kept"));
+    kin__obj_sent(kin_args(kin_retain(list), kin_list(kin_retain(list))));
+    CHECK_NULL(kin_take_buffer(buffer, NULL));
+    CHECK_CONTAINS(kin_errmsg(), "taken or sent before");
+    CHECK_STR(kin_as_str(kin_at(list, 1)), "kept");
+    kin__obj_sent(kin_at(list, 0)); /* borrowed */
+    CHECK_EQ(kin_len(list), 2);
+    kin_release(buffer);
+    kin_release(list);
+    CHECK_EQ(blocks(), before + 1);
+}
+
+TEST(a_sent_object_may_hold_itself)
+{
+    uint64_t before = blocks();
+    kin_obj ring = kin_list(a_buffer(), kin_none());
+    CHECK_OK(kin_setitem(&ring, kin_int(1), kin_retain(ring)));
+    kin__obj_sent(kin_args(kin_retain(ring)));
+    CHECK_NULL(kin_take_buffer(kin_at(ring, 0), NULL));
+    CHECK_OK(kin_setitem(&ring, kin_int(1), kin_none()));
+    kin_release(ring);
+    CHECK_EQ(blocks(), before + 1);
+}
+
+TEST(sending_something_deep_needs_no_memory)
+{
+    uint64_t before = blocks();
+    for (unsigned nth = 0; nth < 2; nth++) {
+        kin_obj o = kin_list(a_buffer());
+        for (int i = 0; i < 100000; i++) {
+            o = kin_list(o, kin_int(i));
+        }
+        kin__fault_arm(KIN__FAULT_MEMORY, nth);
+        kin__obj_sent(o);
+        CHECK_EQ(kin__fault_fired(), nth == 1);
+        kin__fault_arm(KIN__FAULT_MEMORY, 0);
+        CHECK_EQ(blocks(), before + nth + 1);
+    }
 }
 
 TEST(only_memory_of_kin_alloc_makes_a_buffer)

@@ -117,7 +117,7 @@ TEST(a_wrong_type_is_an_error_with_a_sentence_and_changes_nothing)
     kin_fn function = NULL;
     void *thing = &i;
     CHECK_ERROR(kin_to_int(o, &i), KIN_ETYPE);
-    CHECK_STR(kin_errmsg(), "to_int: a list is not an int");
+    CHECK_STR(kin_errmsg(), "kin_to_int: a list is not an int");
     CHECK_ERROR(kin_to_float(o, &f), KIN_ETYPE);
     CHECK_ERROR(kin_to_bool(o, &b), KIN_ETYPE);
     CHECK_ERROR(kin_to_str(o, &s), KIN_ETYPE);

@@ -24,6 +24,20 @@ TEST(a_walk_goes_deep_and_comes_back)
     kin_release(list);
 }
 
+TEST(a_walk_empties_buffers_and_keeps_the_rest)
+{
+    void *memory = kin_alloc(10);
+    kin_obj buffer = kin_buffer(memory, 10);
+    kin_obj list = kin_list(kin_int(1), kin_dict(kin_str("x"), kin_retain(buffer)));
+    kin__walk_buffers(list);
+    CHECK_NULL(kin_take_buffer(buffer, NULL));
+    CHECK_EQ(kin_len(buffer), 10);
+    CHECK_EQ(kin_len(kin_at(list, 1)), 1);
+    kin_release(list);
+    kin_release(buffer);
+    kin_free(memory);
+}
+
 TEST(a_walk_knows_what_it_is_in)
 {
     kin_obj a = kin_list();
