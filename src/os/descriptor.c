@@ -1,4 +1,4 @@
-/* descriptor.c - pipes, waiting until descriptors are readable, and stderr. */
+/* descriptor.c - pipes, waiting for descriptors, reading and writing, and stderr. */
 #include "room.h"
 
 #include <errno.h>
@@ -95,6 +95,84 @@ int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline)
         kin__os_free(polled);
     }
     return rv;
+}
+
+int kin__os_poll_stdio(const int fds[3], bool ret_ready[3], int64_t deadline)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EINTR;
+    }
+    struct pollfd polled[3];
+    for (int i = 0; i < 3; i++) {
+        polled[i] = (struct pollfd){ .fd = fds[i], .events = i == 0 ? POLLOUT : POLLIN };
+    }
+    int rv = poll_until(polled, 3, deadline);
+    for (int i = 0; i < 3 && rv > 0; i++) {
+        rv = polled[i].revents & POLLNVAL ? -EBADF : rv;
+    }
+    for (int i = 0; i < 3 && rv > 0; i++) {
+        ret_ready[i] = polled[i].revents != 0;
+    }
+    return rv;
+}
+
+/* ---- reading and writing -------------------------------------------------------------- */
+
+int kin__os_never_block(int pipe_end)
+{
+    return fcntl(pipe_end, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0; /* a pipe has no other flags */
+}
+
+int kin__os_open_null(void)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EMFILE;
+    }
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+ssize_t kin__os_read(int fd, void *buffer, size_t size)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EIO;
+    }
+    ssize_t n;
+    do {
+        n = read(fd, buffer, size);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t write_on(int fd, const void *bytes, size_t size)
+{
+    ssize_t n;
+    do {
+        n = write(fd, bytes, size);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+/* SIGPIPE comes to the thread that writes, so it can be caught here and nobody notices; but not one
+ * that was waiting before. */
+ssize_t kin__os_write(int fd, const void *bytes, size_t size)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EIO;
+    }
+    sigset_t broken;
+    sigset_t before;
+    sigset_t waiting;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, &before);
+    sigpending(&waiting);
+    ssize_t n = write_on(fd, bytes, size);
+    if (n == -EPIPE && sigismember(&waiting, SIGPIPE) == 0) {
+        sigtimedwait(&broken, NULL, &(struct timespec){ 0 });
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return n;
 }
 
 /* ---- SIGCHLD -------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,10 +144,19 @@ static bool list_has(const char *list, const char *word)
     return false;
 }
 
-/* A line of /proc/self/cgroup: "4:memory:/path" of version 1, "0::/path" of version 2. */
-static void walk_line(char *line, const char *controller, visit *look, void *ctx)
+/* `mount` is a directory in /sys/fs/cgroup, or "" for that one itself. */
+static void walk_mount(const char *mount, const char *path, visit *look, void *ctx)
 {
     char root[PATH_ROOM];
+    bool version_2 = *mount == '\0';
+    snprintf(root, sizeof root, "%s/sys/fs/cgroup%s%s", ROOT, version_2 ? "" : "/", mount);
+    walk_up(root, strcmp(path, "/") == 0 ? "" : path, version_2, look, ctx);
+}
+
+/* A line of /proc/self/cgroup: "4:cpu,cpuacct:/path" of version 1, "0::/path" of version 2. A mount
+ * of several controllers has the name of their list, and usually a link from the name of each. */
+static void walk_line(char *line, const char *controller, visit *look, void *ctx)
+{
     char *list = strchr(line, ':');
     char *path = list != NULL ? strchr(list + 1, ':') : NULL;
     if (path == NULL) {
@@ -154,13 +164,13 @@ static void walk_line(char *line, const char *controller, visit *look, void *ctx
     }
     *list++ = '\0';
     *path++ = '\0';
-    bool version_2 = *list == '\0';
-    if (!version_2 && !list_has(list, controller)) {
+    if (*list != '\0' && !list_has(list, controller)) {
         return;
     }
-    snprintf(root, sizeof root, "%s/sys/fs/cgroup%s%s", ROOT, version_2 ? "" : "/",
-             version_2 ? "" : controller);
-    walk_up(root, strcmp(path, "/") == 0 ? "" : path, version_2, look, ctx);
+    walk_mount(list, path, look, ctx);
+    if (*list != '\0' && strcmp(list, controller) != 0) {
+        walk_mount(controller, path, look, ctx);
+    }
 }
 
 static void walk_cgroups(const char *controller, visit *look, void *ctx)
@@ -284,8 +294,44 @@ int kin__os_cpu_count(void)
     return cpus > 0 ? (int)cpus : 1;
 }
 
+/* The number that *text begins with, and past it; -1 when there is none. */
+static long take_number(const char **text)
+{
+    if (**text < '0' || **text > '9') {
+        return -1;
+    }
+    char *end;
+    long number = strtol(*text, &end, 10);
+    *text = end;
+    return number <= INT_MAX ? number : -1;
+}
+
+/* How many numbers there are in "0-3,8,10-11"; 0 when that is no such list. */
+static long count_list(const char *text)
+{
+    for (long count = 0;; text++) {
+        long from = take_number(&text);
+        long to = from;
+        if (*text == '-') {
+            text++;
+            to = take_number(&text);
+        }
+        if (from < 0 || to < from) {
+            return 0;
+        }
+        count += to - from + 1;
+        if (*text != ',') {
+            return count;
+        }
+    }
+}
+
+/* The kernel's list first: sysconf counts no more than the affinity has in musl, and in glibc 2.34. */
 int kin__os_processors(void)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
+    char text[4096];
+    bool told = read_below(ROOT, "sys/devices/system/cpu/online", text, sizeof text) > 0;
+    long n = told ? count_list(text) : 0;
+    n = n > 0 ? n : sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 && n <= INT_MAX ? (int)n : 1;
 }

@@ -76,6 +76,19 @@ int kin__os_wiped_page(size_t size, void **ret_page)
     return 0;
 }
 
+int kin__os_shared_memory(size_t size, void **ret_at)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -ENOMEM;
+    }
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) {
+        return -errno;
+    }
+    *ret_at = at;
+    return 0;
+}
+
 void kin__os_unmap(void *at, size_t size)
 {
     munmap(at, size);

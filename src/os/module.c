@@ -30,6 +30,7 @@ typedef struct segment {
 typedef struct module {
     uint64_t id;
     uintptr_t base;
+    const char *file;       /* "" for the program itself; a pinned one's stays valid */
     segment code[SEGMENTS]; /* unused ones are empty */
 } module;
 
@@ -128,7 +129,6 @@ static bool has_code(const module *m, uintptr_t address)
 typedef struct search {
     uintptr_t address; /* what is looked for: this, or if 0 the id */
     module found;
-    char path[PAGE]; /* "" for the program itself */
 } search;
 
 static int look(struct dl_phdr_info *info, size_t size, void *ctx)
@@ -141,9 +141,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *ctx)
         return 0;
     }
     s->found = m;
-    size_t length = strnlen(info->dlpi_name, sizeof s->path - 1);
-    memcpy(s->path, info->dlpi_name, length);
-    s->path[length] = 0;
+    s->found.file = info->dlpi_name;
     return 1;
 }
 
@@ -194,7 +192,7 @@ static bool find(uintptr_t address, uint64_t id, module *ret)
     if (dl_iterate_phdr(look, &s) == 0) {
         return false;
     }
-    if (pin(s.path)) {
+    if (pin(s.found.file)) {
         remember(&s.found);
     }
     *ret = s.found;
@@ -223,4 +221,22 @@ int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address)
     }
     *ret_address = m.base + offset;
     return 0;
+}
+
+int kin__os_module_files(const char **ret_files, int room)
+{
+    int n = 0;
+    for (unsigned i = 0; i < MODULES && n < room; i++) {
+        /* pairs with the release in remember() */
+        if (atomic_load_explicit(&table[i].state, memory_order_acquire) == DONE &&
+            table[i].module.file[0] != 0) {
+            ret_files[n++] = table[i].module.file;
+        }
+    }
+    return n;
+}
+
+bool kin__os_module_load(const char *file)
+{
+    return dlopen != NULL && dlopen(file, RTLD_LAZY | RTLD_NODELETE) != NULL;
 }

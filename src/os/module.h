@@ -2,6 +2,7 @@
 #ifndef KIN_OS_MODULE_H
 #define KIN_OS_MODULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -15,5 +16,12 @@ int kin__os_module_of(uintptr_t address, uint64_t *ret_id, uint64_t *ret_offset)
 
 /* The other way: 0, -KIN__NO_MODULE or -KIN__NO_CODE. */
 int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address);
+
+/* The files of the modules that were asked for so far, but for the program itself: how many, at most
+ * `room`. They stay loaded, and the names valid. */
+int kin__os_module_files(const char **ret_files, int room);
+
+/* Loads a module unless it is loaded. False when it cannot be. */
+bool kin__os_module_load(const char *file);
 
 #endif

@@ -68,6 +68,12 @@ static void flush(FILE *stream)
     }
 }
 
+void kin__os_flush(void)
+{
+    flush(stdout);
+    flush(stderr);
+}
+
 void kin__os_at_fork_child(void (*hook)(void))
 {
     bool done = false;
@@ -101,8 +107,7 @@ pid_t kin__os_fork(void)
     if (KIN__FAULT(KIN__FAULT_CALL)) {
         return -EAGAIN;
     }
-    flush(stdout);
-    flush(stderr);
+    kin__os_flush();
     sigset_t all;
     sigset_t saved;
     sigfillset(&all);
@@ -118,8 +123,7 @@ pid_t kin__os_fork(void)
 
 _Noreturn void kin__os_leave(int status)
 {
-    flush(stdout);
-    flush(stderr);
+    kin__os_flush();
     _exit(status);
 }
 
@@ -148,6 +152,12 @@ int kin__os_exit_code(int status)
 int kin__os_kill(pid_t pid, int signal)
 {
     return kill(pid, signal) < 0 ? -errno : 0;
+}
+
+int kin__os_signal_by(int pidfd, int signal)
+{
+    long rv = syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+    return rv == 0 || errno == ESRCH ? 0 : -errno;
 }
 
 /* ---- who is alive --------------------------------------------------------------------- */

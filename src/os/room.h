@@ -47,6 +47,10 @@ int kin__os_memfd(const char *name);
  * something is in the way. */
 int kin__os_map_at(void *at, size_t size, int fd);
 
+/* Maps a memory file, shared, wherever there is room. */
+int kin__os_map_file(int fd, size_t size, void **ret_at);
+int kin__os_file_size(int fd, uint64_t *ret_size);
+
 /* Private memory of this process that reads as zeros in a forked child. -errno where the kernel
  * cannot do that (before Linux 4.14, or emulated). */
 int kin__os_wiped_page(size_t size, void **ret_page);
@@ -61,6 +65,9 @@ int kin__os_commit(int fd, uint64_t offset, uint64_t size);
 int kin__os_punch(int fd, uint64_t offset, uint64_t size);
 
 int kin__os_random(void *buffer, size_t size);
+
+/* Zeroed memory that this process shares with the children it forks from now on; kin__os_unmap. */
+int kin__os_shared_memory(size_t size, void **ret_at);
 
 /* malloc and friends, for all rooms: the test build makes the nth of them fail. A size of 0 gives
  * a pointer like any other. */
@@ -93,6 +100,9 @@ pid_t kin__os_fork(void);
 /* Runs `hook` in every child of kin__os_fork, oldest first. At most 8 of them. */
 void kin__os_at_fork_child(void (*hook)(void));
 
+/* Writes out what stands in stdout and stderr, unless another thread is at them. */
+void kin__os_flush(void);
+
 /* Leaves a child: stdout and stderr are flushed, nothing else of its parent's runs. */
 _Noreturn void kin__os_leave(int status);
 
@@ -120,6 +130,9 @@ int kin__os_exit_code(int status);
 
 int kin__os_kill(pid_t pid, int signal);
 
+/* The same for whoever a pidfd names; 0 also when he has ended. */
+int kin__os_signal_by(int pidfd, int signal);
+
 /* This process dies by SIGKILL when its parent's thread ends. Only for children of processes
  * that have one thread. -ESRCH when the parent is gone already. */
 int kin__os_die_with_parent(pid_t parent);
@@ -136,6 +149,111 @@ void kin__os_restore_signals(const void *saved, size_t size);
 
 int kin__os_thread_count(void); /* threads of this process, or 1 when it cannot be told */
 
+/* ---- starting another program (spawn.c) ------------------------------------------------ */
+
+typedef struct kin__spawn {
+    const char *const *paths; /* tried in this order, as execvp does; NULL ends them */
+    const char *const *argv;
+    const char *const *env; /* NULL: ours */
+    const char *cwd;        /* NULL: ours */
+    int stdio[3];           /* what becomes 0, 1 and 2, any of ours; -1: closed */
+    const int *keep; /* further descriptors that it has, under their numbers, and no others */
+    size_t n_keep;
+    bool group, session; /* of its own */
+    const void *signals; /* the mask it begins with (KIN__SIGNALS_SIZE bytes); NULL: none blocked */
+    bool *ret_in_cwd;    /* may be NULL: whether it was the directory that made it fail */
+    int *ret_pidfd; /* may be NULL: its pidfd, of this very process whoever reaps it; -1 without */
+} kin__spawn;
+
+/* Starts a program, at a cost that does not grow with this process: its pid, or -errno when it
+ * could not be started (-ENOENT: no such program; -EBADF: a descriptor that is not open). Signals
+ * ignored here are ignored there, others are at their defaults. Flushes nothing. */
+pid_t kin__os_spawn(const kin__spawn *how);
+
+/* The exit code of a child that has ended, minus the signal that killed it: 0, and it is reaped (with
+ * `keep` it is not yet); 1: somebody else had reaped it, and the pidfd knew; -EAGAIN: it runs;
+ * -ECHILD: nobody knows. pidfd may be -1. */
+int kin__os_ended(pid_t pid, int pidfd, bool keep, int *ret_code);
+
+/* ---- messages with descriptors (message.c) ---------------------------------------------- */
+
+#define KIN__DESCRIPTORS_MOST 253 /* that one message carries */
+
+/* Two ends of a socket whose messages keep their bounds; close-on-exec. */
+int kin__os_socketpair(int ret_ends[2]);
+
+typedef struct kin__message {
+    void *bytes;
+    size_t size;
+    int *fds;
+    int n_fds;
+} kin__message;
+
+/* 0, or -EPIPE when nobody holds the other end, or -errno; descriptors are copied. */
+int kin__os_send(int socket, const kin__message *message);
+
+/* Takes a message into the room that *message says, and sets how many descriptors came. How many
+ * bytes did, 0 at the end; -EAGAIN when there is none yet and we are not to wait; -EMFILE,
+ * -EMSGSIZE: it did not fit, and is gone. */
+int kin__os_receive(int socket, kin__message *message, bool wait);
+
+/* ---- what a new process takes over (inherit.c) ------------------------------------------- */
+
+/* The mask of a thread, and the signals that its process ignores. */
+typedef struct kin__signals {
+    char mask[KIN__SIGNALS_SIZE];
+    char ignored[KIN__SIGNALS_SIZE];
+} kin__signals;
+
+void kin__os_get_signals(kin__signals *ret);
+void kin__os_set_signals(const kin__signals *signals); /* all others to their defaults */
+
+#define KIN__SIGNAL_NAME 16
+bool kin__os_signal_name(int signal, char name[KIN__SIGNAL_NAME]); /* "SIGTERM"; false: unknown */
+
+int kin__os_open_cwd(void); /* a descriptor of the working directory */
+int kin__os_chdir_to(int directory);
+
+bool kin__os_is_open(int fd);
+int kin__os_move_above(int fd, int least); /* the new number, close-on-exec, or -errno */
+/* A new descriptor that is not to be taken for stdin, stdout or stderr where those are closed: its
+ * number, maybe another one; -errno, and it is closed. What is below 0 stays. */
+int kin__os_clear_of_stdio(int fd);
+int kin__os_move_to(int fd, int number); /* it outlives an exec there */
+int kin__os_replace(int fd, int number); /* in one moment, for threads; fd is closed */
+int kin__os_keep_from_exec(int fd);      /* makes it close-on-exec */
+
+int kin__os_own_program(char *path, size_t size); /* a path that leads to this very file */
+const char *const *kin__os_environment(void);
+int kin__os_exec(const char *path, const char *const *argv, const char *const *env);
+
+/* This process dies by SIGKILL when nobody holds the writing end of that pipe any more. The
+ * descriptor that does it, not to be closed; -ESRCH when nobody does already. */
+int kin__os_die_with_writer(int pipe_end);
+
+/* ---- crashes (crash.c) ----------------------------------------------------------------- */
+
+/* How a process crashed, in memory that another process sees; zeroed before that process starts. */
+typedef struct kin__crash {
+    _Atomic uint32_t published; /* 0: it has not; 1: all but the frames in the text; 2: all of it */
+    int32_t signal;
+    int32_t code;     /* si_code; 0 and below: the signal was sent */
+    int32_t thread;   /* the process's pid when it was its first thread */
+    uint64_t address; /* si_addr, 0 when the signal was sent */
+    char text[2024];  /* from 1 on: signal and address in a line; then a line for each frame */
+} kin__crash;
+
+/* From now on a fault of this process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) that finds no
+ * handler is told: to *record, which may be NULL, to `hook`, which may be NULL too and is called in
+ * the signal handler after each step of record->published, and with its frames to stderr, where
+ * `name` names this process. Then the process dies of it as if there were no handler. Forked children
+ * go on telling stderr; record and hook are told only of the process that called this. */
+void kin__os_watch_crashes(kin__crash *record, const char *name, void (*hook)(void));
+
+/* What of that takes time, and is inherited by forked children: before a fork, done once for all.
+ * Changes no disposition. */
+void kin__os_prime_crashes(void);
+
 /* ---- descriptors (descriptor.c) -------------------------------------------------------- */
 
 int kin__os_close(int fd);
@@ -145,6 +263,15 @@ int kin__os_pipe(int ret_ends[2]); /* close-on-exec */
 /* Waits until one of `n` descriptors is readable; those below 0 are skipped, and one that was hung
  * up counts as readable. How many are, -ETIMEDOUT, -EINTR, -EBADF. */
 int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline);
+
+/* The same for three: whether the first may be written to, and the others read. */
+int kin__os_poll_stdio(const int fds[3], bool ret_ready[3], int64_t deadline);
+
+/* How many bytes were read (0: the end) or written, -EAGAIN. No SIGPIPE: -EPIPE. */
+ssize_t kin__os_read(int fd, void *buffer, size_t size);
+ssize_t kin__os_write(int fd, const void *bytes, size_t size);
+int kin__os_never_block(int pipe_end); /* a read or a write there: -EAGAIN */
+int kin__os_open_null(void);
 
 /* Writes a line to stderr, at once and in one piece, past stdio. */
 void kin__os_complain(const char *text, size_t size);

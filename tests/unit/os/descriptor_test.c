@@ -113,6 +113,87 @@ TEST(what_is_closed_is_an_error)
     CHECK_EQ(kin__os_poll(ends, &ready, 1, KIN__NEVER), -EBADF);
 }
 
+TEST(stdio_is_polled_for_writing_first_and_for_reading_then)
+{
+    int in[2];
+    int out[2];
+    CHECK_EQ(kin__os_pipe(in), 0);
+    CHECK_EQ(kin__os_pipe(out), 0);
+    const int fds[3] = { in[1], out[0], -1 };
+    const int none[3] = { -1, out[0], out[0] };
+    bool ready[3] = { false, true, true };
+    CHECK_EQ(kin__os_poll_stdio(fds, ready, KIN__NEVER), 1);
+    CHECK(ready[0] && !ready[1] && !ready[2]);
+    CHECK_EQ(kin__os_poll_stdio(none, ready, 0), -ETIMEDOUT);
+    CHECK(ready[0]);
+    CHECK_EQ(write(out[1], "x", 1), 1);
+    CHECK_EQ(kin__os_poll_stdio(none, ready, KIN__NEVER), 2);
+    CHECK(!ready[0] && ready[1] && ready[2]);
+    kin__os_close(in[0]); /* who writes there will hear of it */
+    CHECK_EQ(kin__os_poll_stdio(fds, ready, KIN__NEVER), 2);
+    CHECK(ready[0] && ready[1]);
+    close_both(out);
+    CHECK_EQ(kin__os_poll_stdio(none, ready, KIN__NEVER), -EBADF);
+    kin__os_close(in[1]);
+}
+
+/* ---- reading and writing -------------------------------------------------------------- */
+
+TEST(a_pipe_can_be_made_never_to_block)
+{
+    int ends[2];
+    char bytes[65536] = "";
+    CHECK_EQ(kin__os_pipe(ends), 0);
+    CHECK_EQ(kin__os_never_block(ends[0]), 0);
+    CHECK_EQ(kin__os_never_block(ends[1]), 0);
+    CHECK_EQ(kin__os_never_block(99), -EBADF);
+    CHECK_EQ(kin__os_read(ends[0], bytes, sizeof bytes), -EAGAIN);
+    ssize_t n;
+    do {
+        n = kin__os_write(ends[1], bytes, sizeof bytes);
+    } while (n > 0);
+    CHECK_EQ(n, -EAGAIN);
+    CHECK_EQ(kin__os_read(ends[0], bytes, 10), 10);
+    close_both(ends);
+    CHECK_EQ(kin__os_read(ends[0], bytes, 10), -EBADF);
+    CHECK_EQ(kin__os_write(ends[1], bytes, 10), -EBADF);
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+    (void)signal;
+    signals++;
+}
+
+TEST(a_write_to_nobody_is_an_error_and_no_signal)
+{
+    int ends[2];
+    sigset_t now;
+    CHECK_EQ(kin__os_pipe(ends), 0);
+    kin__os_close(ends[0]);
+    signal(SIGPIPE, count_signal);
+    CHECK_EQ(kin__os_write(ends[1], "x", 1), -EPIPE);
+    CHECK_EQ(signals, 0);
+    pthread_sigmask(SIG_BLOCK, NULL, &now);
+    CHECK(!sigismember(&now, SIGPIPE));
+    signal(SIGPIPE, SIG_DFL);
+    CHECK_EQ(kin__os_write(ends[1], "x", 1), -EPIPE);
+    kin__os_close(ends[1]);
+}
+
+TEST(null_reads_as_an_end_and_takes_all)
+{
+    char byte;
+    int fd = kin__os_open_null();
+    CHECK_GE(fd, 0);
+    CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    CHECK_EQ(kin__os_read(fd, &byte, 1), 0);
+    CHECK_EQ(kin__os_write(fd, "x", 1), 1);
+    kin__os_close(fd);
+}
+
 /* ---- stderr --------------------------------------------------------------------------- */
 
 static int complain_to(void *ctx)
@@ -195,6 +276,10 @@ TEST(every_call_can_be_made_to_fail)
     CHECK(!is_blocked(SIGCHLD));
     CHECK_FAILS(kin__os_pipe(ends), -EMFILE);
     CHECK_FAILS(kin__os_poll(NULL, &ready, 0, KIN__NEVER), -EINTR);
+    CHECK_FAILS(kin__os_poll_stdio(NULL, NULL, KIN__NEVER), -EINTR);
+    CHECK_FAILS(kin__os_read(0, NULL, 0), -EIO);
+    CHECK_FAILS(kin__os_write(1, NULL, 0), -EIO);
+    CHECK_FAILS(kin__os_open_null(), -EMFILE);
 }
 
 static int open_without_descriptors(void *ctx)

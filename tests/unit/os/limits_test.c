@@ -152,6 +152,51 @@ TEST(a_quota_of_version_1_counts)
     end_machine();
 }
 
+TEST(a_quota_of_version_1_is_rounded_up_and_of_any_ancestor)
+{
+    begin_machine("9:cpu,cpuacct:/a/b/c\n");
+    put("/sys/fs/cgroup/cpu/a/b/c/cpu.cfs_quota_us", "-1\n");
+    put("/sys/fs/cgroup/cpu/a/b/c/cpu.cfs_period_us", "100000\n");
+    CHECK_EQ(kin__os_cpu_count(), count_affinity());
+    put("/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "100001\n");
+    put("/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n");
+    CHECK_EQ(kin__os_cpu_count(), at_most_affinity(2));
+    put("/sys/fs/cgroup/cpu/a/b/cpu.cfs_quota_us", "1000\n");
+    put("/sys/fs/cgroup/cpu/a/b/cpu.cfs_period_us", "100000\n");
+    CHECK_EQ(kin__os_cpu_count(), 1);
+    end_machine();
+}
+
+TEST(a_container_of_version_1_sees_its_own_quota_at_the_root)
+{
+    begin_machine("4:cpu,cpuacct:/docker/0123abcd\n");
+    put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
+    put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    CHECK_EQ(kin__os_cpu_count(), 1);
+    end_machine();
+}
+
+TEST(a_mount_of_version_1_may_have_the_name_of_all_its_controllers)
+{
+    begin_machine("4:cpu,cpuacct:/a\n");
+    put("/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "50000\n");
+    put("/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
+    CHECK_EQ(kin__os_cpu_count(), 1);
+    end_machine();
+}
+
+TEST(the_least_quota_of_a_nest_counts)
+{
+    begin_machine("0::/a/b\n");
+    put("/sys/fs/cgroup/a/b/cpu.max", "300000 100000\n");
+    put("/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
+    put("/sys/fs/cgroup/cpu.max", "max 100000\n");
+    CHECK_EQ(kin__os_cpu_count(), at_most_affinity(2));
+    put("/sys/fs/cgroup/a/b/cpu.max", "1000 100000\n");
+    CHECK_EQ(kin__os_cpu_count(), 1);
+    end_machine();
+}
+
 TEST(a_quota_of_no_sense_says_nothing)
 {
     static const char *const texts[] = { "", "\n", "0", "0 0", "x y", "100000", "100000 0", "max" };
@@ -163,6 +208,52 @@ TEST(a_quota_of_no_sense_says_nothing)
         CHECK_EQ(kin__os_cpu_count(), count_affinity());
     }
     end_machine();
+}
+
+TEST(all_processors_are_those_that_are_online)
+{
+    static const struct {
+        const char *list;
+        int count;
+    } lists[] = { { "0\n", 1 },   { "0-3\n", 4 },       { "0-3,8,10-11\n", 7 },
+                  { "1,3\n", 2 }, { "0-8191\n", 8192 }, { "0-1", 2 } };
+    begin_machine("0::/a\n");
+    put("/sys/fs/cgroup/a/cpu.max", "1000 100000\n");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        put("/sys/devices/system/cpu/online", lists[i].list);
+        CHECK_EQ(kin__os_processors(), lists[i].count);
+    }
+    end_machine();
+}
+
+TEST(a_list_of_processors_of_no_sense_is_not_believed)
+{
+    static const char *const lists[] = {
+        "", "\n", "x", "3-1", "-1", "0-", "0,", "0-99999999999", "0-99999999999999999999",
+    };
+    begin_machine("");
+    int machine = kin__os_processors();
+    CHECK_GE(machine, 1);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        put("/sys/devices/system/cpu/online", lists[i]);
+        CHECK_EQ(kin__os_processors(), machine);
+    }
+    end_machine();
+}
+
+static int count_all_on_one(void *ctx)
+{
+    count_on_one(ctx);
+    return kin__os_processors();
+}
+
+TEST(affinity_does_not_limit_the_count_of_all)
+{
+    cpu_set_t set;
+    CHECK_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+    int all = kin__os_processors();
+    CHECK_GE(all, count_affinity());
+    CHECK_EQ(test_join(test_child(count_all_on_one, &set)), all & 0xff);
 }
 
 /* ---- memory --------------------------------------------------------------------------- */

@@ -102,6 +102,18 @@ TEST(what_a_child_writes_its_parent_reads)
     kin__os_close(fd);
 }
 
+TEST(shared_memory_is_zeroed_and_what_a_child_writes_there_its_parent_reads)
+{
+    void *at = NULL;
+    CHECK_EQ(kin__os_shared_memory(2 * MIB, &at), 0);
+    CHECK_EQ(((int *)at)[0], 0);
+    CHECK_EQ(((char *)at)[2 * MIB - 1], 0);
+    CHECK_EQ(test_join(test_child(write_42, at)), 0);
+    CHECK_EQ(((int *)at)[0], 42);
+    kin__os_unmap(at, 2 * MIB);
+    CHECK_EQ(kin__os_shared_memory(SIZE_MAX / 2, &at), -ENOMEM);
+}
+
 /* Whether the mapping that begins at `at` has this flag in /proc/self/smaps. */
 static bool has_flag(const void *at, const char *flag)
 {
@@ -320,6 +332,7 @@ TEST(every_call_can_be_made_to_fail)
     CHECK_FAILS(kin__os_memfd("test"), -EMFILE);
     CHECK_FAILS(kin__os_map_at(place, MIB, fd), -ENOMEM);
     CHECK_FAILS(kin__os_wiped_page(4096, &page), -ENOMEM);
+    CHECK_FAILS(kin__os_shared_memory(4096, &page), -ENOMEM);
     CHECK_NULL(page);
     CHECK_FAILS(kin__os_commit(fd, 0, MIB), -ENOSPC);
     CHECK_FAILS(kin__os_punch(fd, 0, MIB), -ENOMEM);
