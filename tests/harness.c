@@ -4,6 +4,7 @@
  * page shared with the test's process (`blackbox`) outlives it, however it dies: it says where the
  * test was, why it was skipped, and which step it had a victim killed at. */
 #include "harness_room.h"
+#include "process/room.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #define SHARED_SIZE (16u << 20) /* for test_shared */
 
 struct blackbox *blackbox;
+char blackbox_path[64];
 static char *shared; /* SHARED_SIZE bytes, test_shared cuts from the front */
 static size_t shared_used;
 static uint64_t seed, random_state;
@@ -28,6 +30,20 @@ static void *map_shared(size_t size)
         exit(2);
     }
     return p;
+}
+
+/* Of a file that lives in /proc as long as this process does. */
+static struct blackbox *map_blackbox(void)
+{
+    void *at = NULL;
+    int fd = kin__os_memfd("harness");
+    if (fd < 0 || kin__os_commit(fd, 0, sizeof *blackbox) < 0 ||
+        kin__os_map_file(fd, sizeof *blackbox, &at) < 0) {
+        perror("harness: memfd");
+        exit(2);
+    }
+    snprintf(blackbox_path, sizeof blackbox_path, "/proc/%d/fd/%d", (int)getpid(), fd);
+    return at;
 }
 
 /* ---- the fixture ---------------------------------------------------------------------- */
@@ -47,6 +63,8 @@ static void set_up(void)
 static void tear_down(void)
 {
     check_children();
+    kin__process_drop_server(); /* no child of anybody's: it leaves, as a descendant */
+    kin__process_drop_tether();
     if (getpgrp() == getpid()) {
         check_descendants();
     }
@@ -218,6 +236,9 @@ static int read_options(int argc, char **argv, bool *ret_list)
 
 int main(int argc, char **argv)
 {
+    join_kill_loop();
+    kin__process_enter(argc, argv); /* a child that a test spawned stays in there */
+
     size_t count = (size_t)(__stop_kin_tests - __start_kin_tests), number = 0;
     const struct test **tests = malloc((count + 1) * sizeof tests[0]);
     memcpy(tests, __start_kin_tests, count * sizeof tests[0]);
@@ -226,7 +247,7 @@ int main(int argc, char **argv)
     bool list = false;
     seed = (uint64_t)kin__os_now();
     argc = read_options(argc, argv, &list);
-    blackbox = map_shared(sizeof *blackbox);
+    blackbox = map_blackbox();
     shared = map_shared(SHARED_SIZE);
     printf("# seed %llu\n", (unsigned long long)seed);
 

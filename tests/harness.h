@@ -153,6 +153,8 @@ pid_t test_child(int (*body)(void *ctx), void *ctx);
 int test_join(pid_t pid);
 /* Whether a process or thread sleeps (in a call that blocks), so that it can be surprised there. */
 bool test_is_asleep(pid_t tid);
+/* Whether no process runs any more that this test has started, its children's children included. */
+bool test_is_alone(void);
 
 /* Random numbers that --seed repeats. */
 uint64_t test_random(void);

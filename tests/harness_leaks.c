@@ -160,20 +160,6 @@ bool test_is_asleep(pid_t tid)
     return read_stat(path, &stat) && stat.state == 'S';
 }
 
-/* False when it did not end in time. */
-static bool wait_end(const char *stat_path)
-{
-    struct process_stat stat;
-    int64_t deadline = kin__os_now() + grace;
-    while (read_stat(stat_path, &stat) && stat.state != 'Z') {
-        if (kin__os_now() > deadline) {
-            return false;
-        }
-        test_nap();
-    }
-    return true;
-}
-
 void check_children(void)
 {
     int status;
@@ -187,19 +173,38 @@ void check_children(void)
     }
 }
 
-/* Grandchildren stay in the group that Check gave this test. They may still be about to end. */
-void check_descendants(void)
+/* Another process that runs in the group that Check gave this test, where grandchildren stay. */
+static pid_t find_relative(struct process_stat *ret)
 {
+    pid_t found = 0;
     DIR *dir = opendir("/proc");
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+    for (struct dirent *entry; found == 0 && dir && (entry = readdir(dir));) {
         char path[64];
-        struct process_stat stat;
         pid_t pid = atoi(entry->d_name);
         snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-        if (pid > 0 && pid != getpid() && read_stat(path, &stat) && stat.group == getpgrp() &&
-            !wait_end(path)) {
-            ck_abort_msg("left behind: process %d (%s), still running", (int)pid, stat.name);
-        }
+        bool is_one = pid > 0 && pid != getpid() && read_stat(path, ret) &&
+                      ret->group == getpgrp() && ret->state != 'Z';
+        found = is_one ? pid : 0;
     }
     closedir(dir);
+    return found;
+}
+
+bool test_is_alone(void)
+{
+    struct process_stat stat;
+    return find_relative(&stat) == 0;
+}
+
+/* They may still be about to end. */
+void check_descendants(void)
+{
+    struct process_stat stat;
+    int64_t deadline = kin__os_now() + grace;
+    for (pid_t pid; (pid = find_relative(&stat)) != 0;) {
+        if (kin__os_now() > deadline) {
+            ck_abort_msg("left behind: process %d (%s), still running", (int)pid, stat.name);
+        }
+        test_nap();
+    }
 }

@@ -1,29 +1,27 @@
 /* harness_loops.c - the kill loop and the fault loop. */
 #include "harness_room.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- the kill loop -------------------------------------------------------------------- */
 
-/* What the hook needs; copied into the victim, and into its children, by fork. */
-static struct kill_plan {
-    const char *only;
-    unsigned nth;
-    pid_t victim;
-    bool anybody;
-} plan;
+#define VARIABLE "KIN_TEST_BLACKBOX"
 
+/* The plan is in the blackbox, for images that the victim starts have nothing else of ours. */
 static void die_at_step(const char *name)
 {
-    if ((plan.only && strncmp(name, plan.only, strlen(plan.only)) != 0) ||
-        (!plan.anybody && getpid() != plan.victim)) {
+    const struct kill_plan *plan = &blackbox->plan;
+    if (strncmp(name, plan->only, strlen(plan->only)) != 0 ||
+        (!plan->anybody && getpid() != plan->victim)) {
         return;
     }
-    if (atomic_fetch_add(&blackbox->steps, 1) + 1 == plan.nth) {
+    if (atomic_fetch_add(&blackbox->steps, 1) + 1 == plan->nth) {
         snprintf(blackbox->step, sizeof blackbox->step, "%s", name);
         atomic_store(&blackbox->struck, true);
         kill(getpid(), SIGKILL);
@@ -33,8 +31,20 @@ static void die_at_step(const char *name)
 /* A child of the victim starts with no hook, like with everything else of kin__step. */
 static void arm_again(void)
 {
-    if (plan.anybody) {
+    if (blackbox->plan.anybody) {
         kin__step_hook(die_at_step);
+    }
+}
+
+void join_kill_loop(void)
+{
+    const char *path = getenv(VARIABLE);
+    int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        blackbox = mmap(NULL, sizeof *blackbox, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        close(fd);
+        kin__os_at_fork_child(arm_again);
+        arm_again();
     }
 }
 
@@ -46,7 +56,10 @@ struct victim {
 static int be_victim(void *ctx)
 {
     const struct victim *victim = ctx;
-    plan.victim = getpid();
+    blackbox->plan.victim = getpid();
+    if (blackbox->plan.anybody) {
+        setenv(VARIABLE, blackbox_path, 1);
+    }
     kin__step_hook(die_at_step);
     victim->ops->victim(victim->ctx);
     kin__step_hook(NULL);
@@ -62,7 +75,7 @@ static void wait_victim(pid_t pid)
     bool killed = info.si_code != CLD_EXITED;
     if (killed ? info.si_status != SIGKILL || !atomic_load(&blackbox->struck)
                : info.si_status != 0) {
-        ck_abort_msg("the victim of step %u ended with %s %d", plan.nth,
+        ck_abort_msg("the victim of step %u ended with %s %d", blackbox->plan.nth,
                      killed ? "signal" : "status", info.si_status);
     }
 }
@@ -98,18 +111,21 @@ int test_kill_loop(const char *only, void *ctx, const struct kill_ops *ops)
         kin__os_at_fork_child(arm_again);
         hooked = true;
     }
-    for (plan = (struct kill_plan){ only, 1, 0, ops->anybody };; plan.nth++) {
-        snprintf(blackbox->loop, sizeof blackbox->loop, "kill_loop, step %u", plan.nth);
+    struct kill_plan *plan = &blackbox->plan;
+    *plan = (struct kill_plan){ .nth = 1, .anybody = ops->anybody };
+    snprintf(plan->only, sizeof plan->only, "%s", only ? only : "");
+    for (;; plan->nth++) {
+        snprintf(blackbox->loop, sizeof blackbox->loop, "kill_loop, step %u", plan->nth);
         if (!kill_once(ops, ctx)) {
             break;
         }
     }
     blackbox->loop[0] = blackbox->step[0] = '\0';
-    plan.anybody = false;
-    if (plan.nth == 1) {
-        ck_abort_msg("kill_loop: the victim passed no step \"%s\"", only ? only : "");
+    plan->anybody = false;
+    if (plan->nth == 1) {
+        ck_abort_msg("kill_loop: the victim passed no step \"%s\"", plan->only);
     }
-    return (int)plan.nth - 1;
+    return (int)plan->nth - 1;
 }
 
 /* ---- the fault loop ------------------------------------------------------------------- */

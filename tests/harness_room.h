@@ -6,17 +6,31 @@
 
 #define LINE_SIZE 256
 
-/* A page shared with the process of a test; it outlives that, however it dies. */
+/* Who is to die at which step: see harness_loops.c. */
+struct kill_plan {
+    char only[64]; /* steps whose name begins so; "": any */
+    unsigned nth;
+    pid_t victim;
+    bool anybody;
+};
+
+/* A page shared with the process of a test, and with what that starts; it outlives them, however
+ * they die. */
 struct blackbox {
     _Atomic(const char *) file; /* the last check that was passed; a literal, so at one place */
     _Atomic int line;
     char skipped[LINE_SIZE];
-    char loop[LINE_SIZE];   /* which turn of which loop is on */
+    char loop[LINE_SIZE]; /* which turn of which loop is on */
+    struct kill_plan plan;
     char step[LINE_SIZE];   /* where the last victim was killed */
     _Atomic unsigned steps; /* passed by the victim, or its family */
     _Atomic bool struck;
 };
 extern struct blackbox *blackbox;
+extern char blackbox_path[64]; /* for images that a test starts */
+
+/* In such an image: it may be the one to die. */
+void join_kill_loop(void);
 
 /* What is open, a line of text for each. */
 struct list {

@@ -18,7 +18,8 @@
  *       FREEING is for the freer alone: a page with such a block is in use. Once it is over he must
  *       not touch the page, which may be the middle of a large block by then. Whoever has cleared
  *       the hint may claim the block a moment before it is over.
- *   R4  A ref is good while the generation in the header is the ref's, and it is not FREEING.
+ *   R4  A ref is good while the generation in the header is the ref's, and it is not FREEING. No two
+ *       large blocks have the same one: so it also tells apart those that lay across each other.
  *   R5  A thread takes its process's current page in hand to claim blocks in it. So nobody claims
  *       in a page that another thread has abandoned.
  *
@@ -164,9 +165,8 @@ static void *new_large(kin__id self, uint64_t tag)
         return NULL;
     }
     page *p = page_at(first);
-    uint32_t generation = BLOCK_GENERATION(atomic_load(&p->large.state));
     atomic_store(&p->large.shape, tag);
-    atomic_store(&p->large.state, BLOCK_STATE(generation + 1, self));
+    atomic_store(&p->large.state, BLOCK_STATE(kin__page_generation(), self));
     atomic_fetch_or(&p->holders, HOLDER_BIT(self));
     atomic_store(&p->state, PAGE_STATE(PAGE_LARGE, 0, 0, self));
     KIN__STEP("block.large");

@@ -16,6 +16,7 @@
  */
 #include "map.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,41 @@ int kin__domain_make(void)
     }
     lay_out(at, size);
     memory_fd = fd;
+    atomic_store_explicit(&kin__domain_base, at, memory_order_release); /* pairs with base() */
+    return 0;
+}
+
+void kin__domain_place(kin__place *ret_place)
+{
+    *ret_place = (kin__place){ .at = (uint64_t)(uintptr_t)base(),
+                               .size = base()->reserved,
+                               .fd = memory_fd };
+}
+
+void kin__domain_moved(int fd)
+{
+    memory_fd = fd;
+}
+
+int kin__domain_attach(const kin__place *place)
+{
+    void *at = (void *)(uintptr_t)place->at;
+    if (place->size < sizeof(domain) || place->at % PAGE_SIZE != 0) {
+        return kin__fail(KIN_ECORRUPT, "the family's memory cannot be %llu bytes at %p",
+                         (unsigned long long)place->size, at);
+    }
+    int rv = kin__os_map_at(at, place->size, place->fd);
+    if (rv < 0) {
+        (void)kin__fail_os(rv, "cannot map the family's memory at %p", at);
+        return rv == -EEXIST || rv == -ENOMEM ? KIN_EAGAIN : kin__failure();
+    }
+    const domain *d = at;
+    if (d->magic != MAGIC || d->reserved != place->size) {
+        kin__os_unmap(at, place->size);
+        return kin__fail(KIN_ECORRUPT, "what lies behind descriptor %d is no family's memory",
+                         (int)place->fd);
+    }
+    memory_fd = place->fd;
     atomic_store_explicit(&kin__domain_base, at, memory_order_release); /* pairs with base() */
     return 0;
 }

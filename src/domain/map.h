@@ -101,7 +101,7 @@ typedef struct domain {
     uint64_t directory; /* offsets from the base */
     uint64_t data;
     _Alignas(64) _Atomic uint64_t top;        /* pages committed so far */
-    _Atomic uint32_t seed;                    /* where generations of new small pages begin */
+    _Atomic uint32_t seed;                    /* of generations: kin__page_generation */
     _Atomic uint64_t low;                     /* hint: no free page below */
     _Atomic uint64_t rover;                   /* hint: where to look for a run of pages next */
     _Atomic uint32_t look;                    /* whom the next one who joins asks after */
@@ -154,6 +154,7 @@ void kin__page_abandon(uint64_t index);
 void kin__page_has_space(page *p);
 void kin__page_free_run(uint64_t first);
 void kin__page_free_claimed(uint64_t index);
+uint32_t kin__page_generation(void); /* for a new page of small blocks, or a new large block */
 
 /* block.c */
 void kin__block_hint(small_page *s, unsigned i);

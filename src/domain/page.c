@@ -270,11 +270,18 @@ static bool take_spacious(kin__id self, unsigned heap, unsigned class, uint64_t 
     return false;
 }
 
+/* Pages become parts of other blocks than before, and somebody may still look at what was there. So
+ * generations begin far apart, and their lower 27 bits do not come twice in 2^27 times. */
+uint32_t kin__page_generation(void)
+{
+    return atomic_fetch_add(&base()->seed, 0x9e3779b9u);
+}
+
 static void format_small(uint64_t index, unsigned heap, unsigned class, kin__id self)
 {
     const class_shape *shape = &kin__classes[class];
     small_page *s = (small_page *)(void *)page_data(index);
-    uint32_t generation = atomic_fetch_add(&base()->seed, 0x9e3779b9u);
+    uint32_t generation = kin__page_generation();
     for (uint32_t i = 0; i < shape->count; i++) {
         atomic_init(&s->blocks[i].state, BLOCK_STATE(generation, KIN__NOBODY));
         atomic_init(&s->blocks[i].shape, 0);

@@ -40,6 +40,26 @@ unsigned kin__count_alive(void);
 /* Called by whoever knows that `pid` has ended (its reaper): sweeps it now. */
 void kin__ended(pid_t pid);
 
+/* ---- for a process that was not forked (map.c) ----------------------------------------- */
+
+/* Where the family's memory is: what a fresh image needs to find it. */
+typedef struct kin__place {
+    uint64_t at;
+    uint64_t size;
+    int32_t fd; /* this process's descriptor of it */
+} kin__place;
+
+/* Of a family that this process has joined. */
+void kin__domain_place(kin__place *ret_place);
+
+/* Maps the family's memory at the same address, in a process that has none yet; the descriptor is
+ * ours then. KIN_EAGAIN when something else lies there in this image: another one may have better
+ * luck. KIN_ECORRUPT when it is no family's memory. */
+int kin__domain_attach(const kin__place *place);
+
+/* Has the family's memory behind another descriptor from now on. */
+void kin__domain_moved(int fd);
+
 /* ---- blocks (block.c) ----------------------------------------------------------------- */
 
 /* What a block holds. A block of a stable type never changes its type, so that a ref to a freed

@@ -5,7 +5,6 @@
  */
 #include "room.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define PLACES_MOST 1024u
@@ -22,13 +21,6 @@ static int check_options(const kin_pool_options *options)
         return kin__fail(KIN_EINVAL, "kin_pool_new: %u processes are more than %u",
                          options->processes, PLACES_MOST);
     }
-    int threads = kin__os_thread_count();
-    if (threads > 1) {
-        return kin__fail(KIN_ESTATE,
-                         "kin_pool_new: this process has %d threads, and a fork would "
-                         "copy their locks: make the pool before the first thread",
-                         threads);
-    }
     return 0;
 }
 
@@ -37,9 +29,7 @@ static void reap_nursery(kin_pool *pool)
 {
     pid_t nursery = pool->maker == kin__os_getpid() ? atomic_exchange(&pool->nursery, 0) : 0;
     if (nursery > 0) {
-        (void)kin__os_wait_child(nursery, -1, KIN__NEVER); /* or somebody else has reaped it */
-        (void)kin__os_reap(nursery, NULL, NULL);
-        kin__ended(nursery);
+        kin__nursery_see_end(nursery, pool->nursery_started);
     }
 }
 
@@ -50,8 +40,7 @@ static bool nursery_is_gone(kin_pool *pool)
     if (supervisor != KIN__NOBODY) {
         return !kin__alive(supervisor);
     }
-    int rv = kin__os_wait_child(atomic_load(&pool->nursery), -1, 0);
-    return rv == 0 || rv == -ECHILD; /* where SIGCHLD is ignored nobody waits for children */
+    return kin__nursery_has_ended(atomic_load(&pool->nursery), pool->nursery_started);
 }
 
 /* Waits until a phase is reached. KIN_EBROKEN when the nursery ended before that. */
@@ -111,7 +100,8 @@ void kin__pool_free_parts(kin_pool *pool)
 
 static int start(kin_pool *pool)
 {
-    int rv = kin__nursery_new(&kin__supervise_ops, pool, pool->places);
+    int rv = kin__nursery_new(&kin__supervise_ops, pool, pool->places, kin__supervise_served,
+                              &pool->nursery_started);
     if (rv < 0) {
         return rv;
     }

@@ -30,6 +30,7 @@ struct kin_pool {
     pid_t maker;
     unsigned places;
     _Atomic pid_t nursery;      /* its pid; 0 once it was reaped */
+    uint64_t nursery_started;   /* its maker's: as kin__nursery_new said */
     _Atomic kin__id supervisor; /* its identity; 0 before it has come to life */
     _Atomic int failure;        /* why it did not */
     _Atomic uint32_t phase;
@@ -45,7 +46,7 @@ enum kin__task_phase {
     KIN__TASK_QUEUED = 0,
     KIN__TASK_RUNNING,
     KIN__TASK_DONE, /* `result` is a flat object: what it returned, or the error it is */
-    KIN__TASK_LOST, /* `code` and `text` say why */
+    KIN__TASK_LOST, /* `code` and `text` say why, or an error in `result` that has room for it all */
 };
 
 #define KIN__TASK_LET_GO ((uint64_t)1 << 40)
@@ -119,6 +120,7 @@ kin__ref kin__worker_pool(void);
 
 /* ---- supervise.c: what the nursery is told ---- */
 extern const kin__nursery_ops kin__supervise_ops;
+kin_obj kin__supervise_served(kin_obj args); /* the same, for a nursery of the fork server's */
 
 void kin__pool_turn(kin_pool *pool, uint32_t phase); /* and wakes who waits for it */
 

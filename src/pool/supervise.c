@@ -2,7 +2,8 @@
  *
  * Idea. The pool's phase says what is wanted; after each event the nursery brings its children in
  * line with it. A worker's death is looked at first, his task is ended, and then only another one
- * is forked, for that may take a while in a large program.
+ * is forked, for that may take a while in a large program. A worker that crashes says so before he is
+ * dead, and his task ends then; another one comes when he is gone.
  *
  *      phase         wanted
  *      OPEN          a worker at every place
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WHY 512        /* bytes of why a task was lost: as long as a sentence may be */
 #define REST 100000000 /* ns at a place whose worker ended for no task's sake */
 
 void kin__pool_turn(kin_pool *pool, uint32_t phase)
@@ -28,33 +30,61 @@ void kin__pool_turn(kin_pool *pool, uint32_t phase)
     kin__gate_open(&pool->changed);
 }
 
-static void describe(const kin__worker *worker, int code, char *text, size_t size)
+/* How a worker came to his end, as far as there is room: no line of it is cut. */
+static void describe(const kin__worker *worker, int code, const kin__crash *crash, char text[WHY])
 {
     long pid = atomic_load(&worker->pid);
-    if (code < 0) {
-        snprintf(text, size, "worker %ld died of signal %d (%s) in the task", pid, -code,
-                 strsignal(-code));
+    int length;
+    if (crash != NULL) {
+        length = snprintf(text, WHY, "worker %ld crashed in the task: %.*s", pid,
+                          (int)sizeof crash->text - 1, crash->text);
+    } else if (code < 0) {
+        length = snprintf(text, WHY, "worker %ld died of signal %d (%s) in the task", pid, -code,
+                          strsignal(-code));
     } else {
-        snprintf(text, size, "worker %ld left with exit code %d in the task", pid, code);
+        length = snprintf(text, WHY, "worker %ld left with exit code %d in the task", pid, code);
+    }
+    char *line = strrchr(text, '\n');
+    if (length >= WHY && line != NULL) {
+        *line = '\0';
     }
 }
 
-/* Worker `index` has ended: what he was running, he will not finish. */
-static void worker_ended(void *ctx, unsigned index, int code)
+/* What a worker was running, he will not finish. Whether he was running anything. Once for all: he
+ * has no task any more. */
+static bool end_task(kin_pool *pool, kin__worker *worker, int code, const kin__crash *crash)
+{
+    kin__id id = atomic_load(&worker->id);
+    kin__ref ref = atomic_exchange(&worker->task, 0);
+    kin__task *task = ref != 0 ? kin__block_at(ref, KIN__TASK, NULL) : NULL;
+    if (id == KIN__NOBODY || task == NULL) {
+        return false;
+    }
+    if (atomic_load(&pool->phase) >= KIN__POOL_TERMINATING) {
+        return kin__task_lose_of(task, id, KIN_ECANCELLED, "the pool was terminated");
+    }
+    char text[WHY];
+    describe(worker, code, crash, text);
+    return kin__task_lose_of(task, id, KIN_ECRASHED, text);
+}
+
+/* Worker `index` has crashed, and is not gone. If it was another thread of his, he may yet finish
+ * what he runs, so that waits for his end. */
+static void worker_crashed(void *ctx, unsigned index, const kin__crash *crash)
 {
     kin_pool *pool = ctx;
     kin__worker *worker = &pool->workers[index];
-    kin__id id = atomic_exchange(&worker->id, KIN__NOBODY);
-    kin__ref ref = atomic_exchange(&worker->task, 0);
-    kin__task *task = ref != 0 ? kin__block_at(ref, KIN__TASK, NULL) : NULL;
-    bool at_work = false;
-    if (id != KIN__NOBODY && task != NULL) {
-        char text[sizeof task->text];
-        describe(worker, code, text, sizeof text);
-        bool terminated = atomic_load(&pool->phase) >= KIN__POOL_TERMINATING;
-        at_work = kin__task_lose_of(task, id, terminated ? KIN_ECANCELLED : KIN_ECRASHED,
-                                    terminated ? "the pool was terminated" : text);
+    if (crash->thread == atomic_load(&worker->pid)) {
+        (void)end_task(pool, worker, 0, crash);
     }
+}
+
+static void worker_ended(void *ctx, unsigned index, int code, const kin__crash *crash)
+{
+    kin_pool *pool = ctx;
+    kin__worker *worker = &pool->workers[index];
+    bool at_work = end_task(pool, worker, code, crash);
+    kin__id id = atomic_exchange(&worker->id, KIN__NOBODY);
     if (id == KIN__NOBODY || (code > 0 && !at_work)) { /* nor might the next one get further */
         worker->rests_until = kin__os_now() + REST;
     }
@@ -177,8 +207,19 @@ static void orphaned(void *ctx)
     kin__pool_free_parts(pool);
 }
 
-const kin__nursery_ops kin__supervise_ops = { .run = kin__worker_run,
+const kin__nursery_ops kin__supervise_ops = { .name = "kin-worker",
+                                              .run = kin__worker_run,
+                                              .crashed = worker_crashed,
                                               .ended = worker_ended,
                                               .tend = tend,
                                               .failed = failed,
                                               .orphaned = orphaned };
+
+kin_obj kin__supervise_served(kin_obj args)
+{
+    kin_pool *pool = kin_as(kin_pool, kin_arg(args, 0));
+    if (pool == NULL) {
+        return kin_error(kin__failure(), "%s", kin_errmsg());
+    }
+    kin__nursery_live_for(&kin__supervise_ops, pool, pool->places, (pid_t)kin_arg_int(args, 1));
+}

@@ -8,8 +8,9 @@
  *        +------- lose --------+----> LOST     (the worker died; the pool was terminated)
  *
  * Rules.
- *   R1  Only the runner writes `result`; only who ends the task in LOST writes code and text, and
- *       he does so before the CAS; two who try that have the same to say.
+ *   R1  Only the runner writes `result`; only who ends the task in LOST writes code and text (a long
+ *       one as an error, in `result`), when the runner cannot go on, and he does so before the CAS;
+ *       two who try that have the same to say.
  *   R2  A result's block is named in the task, then given to the family, then the state says DONE.
  *   R3  Whoever ends a task stands in its state until he has woken those who wait; then he wipes his
  *       name out, and does not touch the task again: it may be gone at once.
@@ -150,6 +151,36 @@ void kin__task_let_go(kin__task *task)
 
 /* ---- ending ---------------------------------------------------------------------------------------- */
 
+/* The flat copy of an object in a block of ours. NULL with a sentence when it cannot be sent. */
+static void *write_result(kin_obj o, int *ret_code)
+{
+    size_t size;
+    *ret_code = kin__flat_size(o, &size);
+    if (*ret_code < 0) {
+        return NULL;
+    }
+    void *block = kin__block_new(size, KIN__MESSAGE);
+    *ret_code = block == NULL ? kin__failure() : kin__flat_write(o, block, size);
+    if (*ret_code < 0 && block != NULL) {
+        kin__block_free(block);
+    }
+    return *ret_code < 0 ? NULL : block;
+}
+
+/* Writes a result, or a long reason, where the task says that it is. */
+static int place_result(kin__task *task, kin_obj returned)
+{
+    int code;
+    void *block = write_result(returned, &code);
+    if (block != NULL) {
+        atomic_store(&task->result, kin__block_ref(block)); /* R2 */
+        KIN__STEP("task.named");
+        kin__block_give(block);
+        KIN__STEP("task.given");
+    }
+    return code;
+}
+
 /* From `state`, with its future let go or not. */
 static bool end(kin__task *task, uint64_t state, enum kin__task_phase phase)
 {
@@ -176,6 +207,11 @@ bool kin__task_lose(kin__task *task, uint64_t state, int code, const char *text)
     discard_result(task);
     task->code = code;
     snprintf(task->text, sizeof task->text, "%s", text);
+    if (strlen(text) >= sizeof task->text) { /* without memory its beginning has to do */
+        kin_obj why = kin_error(code, "%s", text);
+        (void)place_result(task, why);
+        kin_release(why);
+    }
     KIN__STEP("task.lost");
     return end(task, state, KIN__TASK_LOST);
 }
@@ -207,39 +243,17 @@ void kin__task_forsake(kin__task *task, int code, const char *text)
     }
 }
 
-/* The flat copy of an object in a block of ours. NULL with a sentence when it cannot be sent. */
-static void *write_result(kin_obj o, int *ret_code)
-{
-    size_t size;
-    *ret_code = kin__flat_size(o, &size);
-    if (*ret_code < 0) {
-        return NULL;
-    }
-    void *block = kin__block_new(size, KIN__MESSAGE);
-    *ret_code = block == NULL ? kin__failure() : kin__flat_write(o, block, size);
-    if (*ret_code < 0 && block != NULL) {
-        kin__block_free(block);
-    }
-    return *ret_code < 0 ? NULL : block;
-}
-
 void kin__task_finish(kin__task *task, kin_obj returned)
 {
     uint64_t mine = KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self());
-    int code;
-    void *block = write_result(returned, &code);
+    int code = place_result(task, returned);
     kin__obj_drop(returned);
-    if (block == NULL) {
+    if (code < 0) {
         char why[sizeof task->text];
         snprintf(why, sizeof why, "the task's result could not be sent: %s", kin_errmsg());
         (void)kin__task_lose(task, mine, code, why);
         return;
     }
-    kin__ref ref = kin__block_ref(block);
-    atomic_store(&task->result, ref); /* R2 */
-    KIN__STEP("task.named");
-    kin__block_give(block);
-    KIN__STEP("task.given");
     (void)end(task, mine, KIN__TASK_DONE);
 }
 
@@ -247,10 +261,12 @@ void kin__task_finish(kin__task *task, kin_obj returned)
 
 int kin__task_result(kin__task *task, kin_obj *ret_result)
 {
-    if (KIN__TASK_PHASE(atomic_load(&task->state)) == KIN__TASK_LOST) {
+    bool lost = KIN__TASK_PHASE(atomic_load(&task->state)) == KIN__TASK_LOST;
+    kin__ref ref = atomic_load(&task->result);
+    if (lost && !kin__block_is_shared(ref)) {
         return kin__fail(task->code, "%.*s", (int)sizeof task->text - 1, task->text);
     }
-    const void *block = kin__block_at(atomic_load(&task->result), KIN__MESSAGE, NULL);
+    const void *block = kin__block_at(ref, KIN__MESSAGE, NULL);
     if (block == NULL) {
         return kin__fail(KIN_ECORRUPT, "a task's result is not where the task says");
     }

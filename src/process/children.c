@@ -15,24 +15,29 @@
  *   R4  A fork happens between two changes (the lock is held around it, for every fork of the
  *       program), and the child begins without children: it forgets the list, and closes what its
  *       parent had opened to watch them.
- *   R5  Where the kernel has no pidfds, a sentinel is the read end of a pipe whose write end, the
+ *   R5  The fork server is the parent of those that it forked. They end when their pidfd says so; how,
+ *       the server says soon after. For whomever nobody reaps, or somebody else has, there is what
+ *       the child itself left in its record.
+ *   R6  Where the kernel has no pidfds, a sentinel is the read end of a pipe whose write end, the
  *       lifeline, the child keeps. Its own children close it.
  *
- * Death. A parent that is killed takes nothing with it but its daemons: start.c.
+ * Death. A parent that is killed takes nothing with it but its daemons: they hold the reading end of
+ * a pipe, the tether, that nobody but their parent writes to (os/inherit.c).
  *
- * Not here. Forking, and what the child does: start.c.
+ * Not here. How they start: start.c. What they do: life.c.
  */
 #include "child.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
+#include <string.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static kin_process *children;
-static int own_lifeline = -1;               /* R5: ours, for our parent to see */
+static int tether[2] = { -1, -1 };          /* made for the first daemon */
+static int own_tie = -1;                    /* what we die by, as a daemon */
+static int own_lifeline = -1;               /* R6: ours, for our parent to see */
 static _Thread_local kin_process *starting; /* by this thread, just now */
 
 static void close_fd(int *fd)
@@ -60,6 +65,11 @@ static void drop(kin_process *p)
     if (--p->uses == 0) {
         unlist(p);
         close_fd(&p->sentinel);
+        close_fd(&p->news);
+        if (p->record != NULL) {
+            kin__os_unmap(p->record, RECORD_SIZE);
+        }
+        kin__os_free(p->crash_text);
         kin__os_free(p);
     }
 }
@@ -79,6 +89,8 @@ static void after_fork(void)
 static void forget(kin_process *p)
 {
     close_fd(&p->sentinel);
+    close_fd(&p->news);
+    close_fd(&p->line);
     if (p == starting) { /* what we are now */
         own_lifeline = p->lifeline;
         p->lifeline = -1;
@@ -94,6 +106,12 @@ static void forget(kin_process *p)
 static void after_fork_in_child(void)
 {
     close_fd(&own_lifeline);
+    close_fd(&own_tie);
+    close_fd(&tether[1]);
+    if (starting == NULL || !starting->daemon) { /* a daemon needs it yet: life.c */
+        close_fd(&tether[0]);
+    }
+    tether[0] = -1;
     kin_process *p = children;
     children = NULL;
     while (p != NULL) {
@@ -115,14 +133,77 @@ __attribute__((constructor)) static void handle_forks(void)
     handles_forks = pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
 }
 
+static pid_t known_pid; /* when it was looked up; a forked child finds its parent here */
+static uint64_t known_start;
+
+pid_t kin__process_maker(uint64_t *ret_started)
+{
+    *ret_started = known_start;
+    return known_pid;
+}
+
+static int know_ourselves(void)
+{
+    pid_t self = kin__os_getpid();
+    int rv = known_pid == self ? 0 : kin__os_start_time(self, &known_start);
+    known_pid = rv < 0 ? known_pid : self;
+    return rv < 0 ? kin__fail_os(rv, "kin_process_start: cannot read when this process started")
+                  : 0;
+}
+
 int kin__process_prepare(void)
 {
-    static bool done; /* a forked child has inherited it, and the handler */
     pthread_mutex_lock(&mutex);
-    done = done || (handles_forks && atexit(kin__process_end_children) == 0);
-    int rv = done ? 0 : kin__fail(KIN_ENOMEM, "kin_process_start: no memory for an exit handler");
+    int rv = handles_forks
+                 ? know_ourselves()
+                 : kin__fail(KIN_ENOMEM, "kin_process_start: no memory for fork handlers");
     pthread_mutex_unlock(&mutex);
-    return rv;
+    return rv < 0 ? rv : kin__process_prepare_finish("kin_process_start");
+}
+
+int kin__process_tether(void)
+{
+    pthread_mutex_lock(&mutex);
+    int rv = tether[0] >= 0 ? 0 : kin__os_pipe(tether);
+    int end = tether[0];
+    pthread_mutex_unlock(&mutex);
+    return rv < 0 ? kin__fail_os(rv, "kin_process_start: no pipe to tie a daemon to") : end;
+}
+
+int kin__process_tie(int end)
+{
+    int rv = kin__os_die_with_writer(end);
+    kin__os_close(end);
+    own_tie = rv < 0 ? -1 : rv;
+    return rv < 0 ? rv : 0;
+}
+
+void kin__process_drop_tether(void)
+{
+    pthread_mutex_lock(&mutex);
+    close_fd(&tether[0]);
+    close_fd(&tether[1]);
+    pthread_mutex_unlock(&mutex);
+}
+
+int kin__process_open_line(kin_process *p)
+{
+    int ends[2];
+    pthread_mutex_lock(&mutex);
+    int rv = kin__os_socketpair(ends);
+    if (rv == 0) {
+        p->news = ends[0];
+        p->line = ends[1];
+    }
+    pthread_mutex_unlock(&mutex);
+    return rv < 0 ? kin__fail_os(rv, "kin_process_start: no socket for %s", p->name) : 0;
+}
+
+void kin__process_close_line(kin_process *p)
+{
+    pthread_mutex_lock(&mutex);
+    close_fd(&p->line);
+    pthread_mutex_unlock(&mutex);
 }
 
 /* ---- start ---------------------------------------------------------------------------- */
@@ -154,6 +235,15 @@ static int open_lifeline(kin_process *p)
     p->sentinel = ends[0];
     p->lifeline = ends[1];
     return 0;
+}
+
+void kin__process_hold_lifeline(kin_process *self)
+{
+    own_lifeline = self->lifeline;
+    self->lifeline = -1;
+    if (own_lifeline >= 0) {
+        (void)kin__os_keep_from_exec(own_lifeline);
+    }
 }
 
 int kin__process_begin(kin_process *p)
@@ -189,6 +279,11 @@ void kin__process_not_begun(kin_process *p)
     starting = NULL;
     close_fd(&p->lifeline);
     close_fd(&p->sentinel);
+    close_fd(&p->news);
+    if (p->record != NULL) {
+        kin__os_unmap(p->record, RECORD_SIZE);
+        p->record = NULL;
+    }
     unlist(p);
     p->phase = PHASE_NEW;
     pthread_mutex_unlock(&mutex);
@@ -196,16 +291,48 @@ void kin__process_not_begun(kin_process *p)
 
 /* ---- the end of a child: with the lock held ------------------------------------------- */
 
+/* What the child said of its end itself (R5). */
+static int code_of_record(const kin__record *record)
+{
+    if (atomic_load_explicit(&record->left, memory_order_acquire)) { /* pairs with leave_code() */
+        return record->exitcode & 0xff;
+    }
+    bool crashed = atomic_load_explicit(&record->crash.published, memory_order_acquire) != 0;
+    return crashed ? -record->crash.signal : KIN_ENOTFOUND;
+}
+
+/* 0 when a child of the fork server has ended, -EAGAIN when it has not. */
+static int look_at_served(const kin_process *p, int *ret_code)
+{
+    bool ended = false;
+    const int *watched = p->sentinel >= 0 ? &p->sentinel : &p->news;
+    if (kin__os_poll(watched, &ended, 1, 0) < 0 || !ended) {
+        return -EAGAIN;
+    }
+    *ret_code = p->exitcode != KIN_RUNNING ? p->exitcode : kin__process_hear_end(p->news);
+    return 0;
+}
+
+static int look_at_own(const kin_process *p, int *ret_code)
+{
+    int status = 0;
+    int rv = kin__os_reap(p->pid, &status, NULL);
+    *ret_code = rv == 0 ? kin__os_exit_code(status) : KIN_ENOTFOUND;
+    return rv == -EAGAIN || rv == -EINTR ? -EAGAIN : 0;
+}
+
 /* Reaps it if it has ended. The caller has a use of it, or does not touch it afterwards. */
 static void settle(kin_process *p)
 {
-    int status = 0;
-    int rv = p->phase == PHASE_RUNNING ? kin__os_reap(p->pid, &status, NULL) : -EAGAIN;
-    if (rv == -EAGAIN || rv == -EINTR) {
+    int code = 0;
+    if (p->phase != PHASE_RUNNING) {
         return;
     }
-    int code = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-    p->exitcode = rv == 0 ? code : KIN_ENOTFOUND;
+    int rv = p->news >= 0 ? look_at_served(p, &code) : look_at_own(p, &code);
+    if (rv == -EAGAIN) {
+        return;
+    }
+    p->exitcode = code != KIN_ENOTFOUND ? code : code_of_record(p->record);
     p->phase = PHASE_ENDED;
     kin__ended(p->pid);
     drop(p);
@@ -245,7 +372,9 @@ static int sentinel_of(kin_process *p)
 static int await(kin_process *p, int64_t deadline, const char *verb)
 {
     int fd = -1;
-    if (deadline != KIN__NEVER && has_pidfds()) {
+    if (p->news >= 0) { /* no child of ours */
+        fd = p->sentinel >= 0 ? p->sentinel : p->news;
+    } else if (deadline != KIN__NEVER && has_pidfds()) {
         fd = sentinel_of(p); /* or an error; then it goes without */
     }
     pid_t pid = p->pid;
@@ -288,17 +417,46 @@ static int lock_child(const kin_process *p, const char *verb)
     return kin__fail(KIN_ESTATE, "%s: %s was not started yet", verb, p->name);
 }
 
-int kin_process_join(kin_process *process, double timeout)
+static int await_parent(const kin_process *p, int pidfd, int64_t deadline)
+{
+    int rv;
+    do {
+        rv = kin__os_wait_child(p->pid, pidfd, deadline);
+    } while (rv == -EINTR);
+    return rv;
+}
+
+/* Our parent, who is no child of ours: looked at, and never reaped. */
+static int join_parent(const kin_process *p, int64_t deadline)
+{
+    int fd = kin__os_pidfd(p->pid);
+    int rv = 0;
+    if (kin__os_has_ended(p->pid, p->started)) {
+        rv = 0;
+    } else if (fd < 0) {
+        rv = kin__fail_os(fd, "kin_process_join: cannot watch %s", p->name);
+    } else if (await_parent(p, fd, deadline) == -ETIMEDOUT) {
+        rv = kin__fail(KIN_ETIMEDOUT, "kin_process_join: %s (pid %d) still runs", p->name,
+                       (int)p->pid);
+    }
+    close_fd(&fd);
+    return rv;
+}
+
+int kin_process_join(const kin_process *process, double timeout)
 {
     int64_t deadline = 0;
     int rv = kin__deadline(timeout, &deadline);
+    if (rv == 0 && process != NULL && process == kin_parent_process()) {
+        return join_parent(process, deadline);
+    }
     rv = rv < 0 ? rv : lock_child(process, "kin_process_join");
     if (rv < 0) {
         return rv;
     }
-    settle(process);
+    settle((kin_process *)process);
     while (rv == 0 && process->phase == PHASE_RUNNING) {
-        rv = await(process, deadline, "kin_process_join");
+        rv = await((kin_process *)process, deadline, "kin_process_join");
     }
     pthread_mutex_unlock(&mutex);
     return rv;
@@ -325,12 +483,19 @@ int kin_join_children(double timeout)
     return rv;
 }
 
+/* R3. A child of the fork server may have been reaped there: its pidfd knows. */
+static int signal_child(const kin_process *p, int signal)
+{
+    int rv = p->news >= 0 && p->sentinel >= 0 ? kin__os_signal_by(p->sentinel, signal) : -EBADF;
+    return rv == -EBADF ? kin__os_kill(p->pid, signal) : rv; /* R6: it is no pidfd */
+}
+
 void kin__process_end_children(void)
 {
     pthread_mutex_lock(&mutex);
     for (kin_process *p = children; p != NULL; p = p->next) {
         if (p->daemon && p->phase == PHASE_RUNNING) {
-            (void)kin__os_kill(p->pid, SIGKILL);
+            (void)signal_child(p, SIGKILL);
         }
     }
     pthread_mutex_unlock(&mutex);
@@ -345,7 +510,7 @@ static int send_signal(kin_process *p, int signal, const char *verb)
     }
     settle(p);
     if (p->phase == PHASE_RUNNING) {
-        rv = kin__os_kill(p->pid, signal); /* R3 */
+        rv = signal_child(p, signal);
         rv = rv < 0 ? kin__fail_os(rv, "%s: cannot signal %s", verb, p->name) : 0;
     }
     pthread_mutex_unlock(&mutex);
@@ -407,6 +572,9 @@ bool kin_process_is_alive(const kin_process *process)
     if (process != NULL && process == kin__process_current()) {
         return true;
     }
+    if (process != NULL && process == kin_parent_process()) {
+        return !kin__os_has_ended(process->pid, process->started);
+    }
     if (lock_child(process, "kin_process_is_alive") < 0) {
         return false;
     }
@@ -440,4 +608,62 @@ int kin_process_sentinel(const kin_process *process)
     pthread_mutex_unlock(&mutex);
     return rv < 0 ? kin__fail_os(rv, "kin_process_sentinel: no descriptor for %s", process->name)
                   : rv;
+}
+
+int kin_active_children(kin_process **ret_children, size_t room)
+{
+    if (ret_children == NULL && room != 0) {
+        return kin__fail(KIN_EINVAL, "kin_active_children: room for %zu at NULL", room);
+    }
+    size_t n = 0;
+    pthread_mutex_lock(&mutex);
+    for (kin_process *p = children, *next; p != NULL; p = next) {
+        next = p->next;
+        bool runs = p->phase == PHASE_RUNNING;
+        p->uses++;
+        settle(p);
+        bool still = runs && p->phase == PHASE_RUNNING;
+        if (still && n < room) {
+            ret_children[n] = p; /* with the use */
+        } else {
+            drop(p);
+        }
+        n += still;
+    }
+    pthread_mutex_unlock(&mutex);
+    return (int)n;
+}
+
+/* The record is shared memory: what its text said stays said. With the lock held. */
+static const char *keep_text(kin_process *p, const kin__crash *crash)
+{
+    if (p->crash_text == NULL) {
+        p->crash_text = kin__os_calloc(1, sizeof crash->text + 1);
+    }
+    if (p->crash_text == NULL) {
+        return "";
+    }
+    memcpy(p->crash_text, crash->text, sizeof crash->text); /* frames come behind the first line */
+    return p->crash_text;
+}
+
+int kin_process_crash_info(const kin_process *process, kin_crash_info *ret_info)
+{
+    int rv = ret_info == NULL
+                 ? kin__fail(KIN_EINVAL, "kin_process_crash_info: no place for the information")
+                 : lock_child(process, "kin_process_crash_info");
+    if (rv < 0) {
+        return rv;
+    }
+    const kin__crash *crash = &process->record->crash;
+    if (atomic_load_explicit(&crash->published, memory_order_acquire) == 0) {
+        rv = kin__fail(KIN_ENOTFOUND, "kin_process_crash_info: %s has not crashed", process->name);
+    } else {
+        *ret_info = (kin_crash_info){ .signal = crash->signal,
+                                      .code = crash->code,
+                                      .address = crash->address,
+                                      .text = keep_text((kin_process *)process, crash) };
+    }
+    pthread_mutex_unlock(&mutex);
+    return rv;
 }

@@ -1,63 +1,95 @@
 /* nursery.c - a process that does nothing but have children.
  *
  * Idea. A loop over three events: a child ended or somebody pokes (both are SIGCHLD, read from a
- * descriptor), or the maker died (his pidfd). After each one the owner's ops are asked.
+ * descriptor), or the maker died (his pidfd). After each one the owner's ops are asked. A child that
+ * crashes pokes, too, when it has written how into the record of its place: so its end is known before
+ * the kernel has written a core.
  *
  *      maker --fork--> nursery --fork--> child 0
  *        ^               | |  `--fork--> child 1       die with the nursery: PR_SET_PDEATHSIG
  *        +--- pidfd -----+ +---- SIGCHLD
+ *
+ * The fork server is a nursery without a maker: it lives for whoever asks, through a descriptor that
+ * takes the pidfd's place, and its children live on when it ends. A maker that has threads has his
+ * nursery forked by the fork server.
  *
  * Rules.
  *   R1  A nursery has one thread: forks of it copy no other thread's locks, and the kernel's
  *       "die with your parent", which means the parent's thread, means the nursery.
  *   R2  It blocks all signals but SIGKILL; its children get the mask that the maker had.
  *   R3  A child that has ended is reaped, then swept, then reported, before another is started.
+ *   R4  A child that has crashed is there until it is reaped: only then its place is free, and the
+ *       record cleared for the next one.
  *
  * Death. The nursery killed: the kernel kills its children; whoever waits for them finds its
  * identity dead. The maker killed: the nursery kills its children and leaves.
  */
 #include "nursery.h"
 
+#include "child.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #define LOOK_AGAIN 100000000 /* ns: where no descriptor tells of the maker, or a fork failed */
+#define MOMENT 100000        /* ns: what a process that is about to leave takes */
+
+struct place {
+    pid_t pid;    /* 0: nobody is there */
+    bool crashed; /* and that has been reported */
+};
 
 struct kin__nursery {
     const kin__nursery_ops *ops;
     void *ctx;
-    pid_t maker;
-    int maker_fd; /* -1: no pidfd on this kernel */
+    pid_t maker; /* 0: it has none */
+    int watched; /* the maker's pidfd, or what the owner named; -1: no pidfd on this kernel */
     int signal_fd;
+    bool served; /* forked by the fork server, and no child of its maker's */
     bool hungry; /* somebody could not be started: look again soon */
-    unsigned places;
-    pid_t *children;  /* 0: nobody at this place */
-    sigset_t signals; /* the maker's mask */
+    unsigned count;
+    struct place *places;
+    kin__crash *crashes; /* one for each place, shared with its child; NULL without ops.crashed */
+    sigset_t signals;    /* the maker's mask */
 };
 
 bool kin__nursery_has(const kin__nursery *nursery, unsigned index)
 {
-    return nursery->children[index] != 0;
+    return nursery->places[index].pid != 0;
+}
+
+/* In a child that crashes: its parent has a look. */
+static void poke_parent(void)
+{
+    kin__nursery_poke(kin__os_getppid());
 }
 
 static _Noreturn void live(kin__nursery *nursery, unsigned index, pid_t parent)
 {
-    if (kin__os_die_with_parent(parent) < 0) {
+    if (nursery->maker != 0 && kin__os_die_with_parent(parent) < 0) {
         kin__os_leave(1);
     }
     (void)kin__os_close(nursery->signal_fd);
-    if (nursery->maker_fd >= 0) {
-        (void)kin__os_close(nursery->maker_fd);
+    if (nursery->watched >= 0) {
+        (void)kin__os_close(nursery->watched);
     }
-    kin__os_ignore_signal(SIGINT);
+    if (nursery->crashes != NULL) {
+        kin__os_watch_crashes(&nursery->crashes[index], nursery->ops->name, poke_parent);
+    }
+    if (nursery->maker != 0) {
+        kin__os_ignore_signal(SIGINT);
+    }
     kin__os_restore_signals(&nursery->signals, sizeof nursery->signals);
-    kin__os_leave(nursery->ops->run(nursery->ctx, index));
+    kin__process_leave(nursery->ops->run(nursery->ctx, index));
 }
 
 int kin__nursery_start(kin__nursery *nursery, unsigned index)
 {
     pid_t parent = kin__os_getpid();
+    if (nursery->crashes != NULL) {
+        memset(&nursery->crashes[index], 0, sizeof nursery->crashes[index]); /* R4 */
+    }
     pid_t pid = kin__os_fork();
     if (pid == 0) {
         live(nursery, index, parent);
@@ -66,14 +98,14 @@ int kin__nursery_start(kin__nursery *nursery, unsigned index)
         nursery->hungry = true;
         return kin__fail_os((int)pid, "a nursery cannot fork");
     }
-    nursery->children[index] = pid;
+    nursery->places[index] = (struct place){ .pid = pid };
     return pid;
 }
 
 void kin__nursery_kill(kin__nursery *nursery, unsigned index)
 {
-    if (nursery->children[index] != 0) { /* not reaped yet, so the pid is still his */
-        (void)kin__os_kill(nursery->children[index], SIGKILL);
+    if (nursery->places[index].pid != 0) { /* not reaped yet, so the pid is still his */
+        (void)kin__os_kill(nursery->places[index].pid, SIGKILL);
     }
 }
 
@@ -82,13 +114,37 @@ void kin__nursery_look_again(kin__nursery *nursery)
     nursery->hungry = true;
 }
 
+/* How the child of a place has crashed: NULL unless it has told so far (1: the signal; 2: all). */
+static const kin__crash *crash_of(const kin__nursery *nursery, unsigned index, uint32_t told)
+{
+    if (nursery->crashes == NULL) {
+        return NULL;
+    }
+    const kin__crash *crash = &nursery->crashes[index];
+    /* pairs with the release of the child's */
+    return atomic_load_explicit(&crash->published, memory_order_acquire) >= told ? crash : NULL;
+}
+
+static void see_crashes(kin__nursery *nursery)
+{
+    for (unsigned i = 0; i < nursery->count; i++) {
+        struct place *place = &nursery->places[i];
+        const kin__crash *crash = crash_of(nursery, i, 2);
+        if (place->pid != 0 && !place->crashed && crash != NULL) {
+            place->crashed = true;
+            nursery->ops->crashed(nursery->ctx, i, crash);
+        }
+    }
+}
+
 static void bury(kin__nursery *nursery, pid_t pid, int status)
 {
-    for (unsigned i = 0; i < nursery->places; i++) {
-        if (nursery->children[i] == pid) {
-            nursery->children[i] = 0;
+    for (unsigned i = 0; i < nursery->count; i++) {
+        if (nursery->places[i].pid == pid) {
+            nursery->places[i].pid = 0;
             kin__ended(pid);
-            nursery->ops->ended(nursery->ctx, i, kin__os_exit_code(status));
+            nursery->ops->ended(nursery->ctx, i, kin__os_exit_code(status),
+                                crash_of(nursery, i, 1));
         }
     }
 }
@@ -102,9 +158,17 @@ static void reap_ended(kin__nursery *nursery)
     }
 }
 
+/* Forked by him we see it first by our parent; forked by the server, by the pidfd alone. */
 static bool maker_is_gone(const kin__nursery *nursery)
 {
-    return kin__os_getppid() != nursery->maker;
+    bool gone = false;
+    if (nursery->maker == 0) {
+        return false;
+    }
+    if (nursery->watched >= 0) {
+        (void)kin__os_poll(&nursery->watched, &gone, 1, 0);
+    }
+    return gone || (!nursery->served && kin__os_getppid() != nursery->maker);
 }
 
 /* A dying process loses its children a moment before it counts as dead: what it held is asked for
@@ -112,8 +176,8 @@ static bool maker_is_gone(const kin__nursery *nursery)
 static void see_maker_end(const kin__nursery *nursery)
 {
     bool ended = false;
-    if (nursery->maker_fd >= 0) {
-        (void)kin__os_poll(&nursery->maker_fd, &ended, 1, kin__os_now() + 10 * (int64_t)LOOK_AGAIN);
+    if (nursery->watched >= 0) {
+        (void)kin__os_poll(&nursery->watched, &ended, 1, kin__os_now() + 10 * (int64_t)LOOK_AGAIN);
     }
     kin__ended(nursery->maker);
 }
@@ -121,12 +185,12 @@ static void see_maker_end(const kin__nursery *nursery)
 /* Kills all children, and waits until they are gone: at most what a SIGKILL takes. */
 static void end_children(kin__nursery *nursery)
 {
-    for (unsigned i = 0; i < nursery->places; i++) {
+    for (unsigned i = 0; i < nursery->count; i++) {
         kin__nursery_kill(nursery, i);
     }
-    for (unsigned i = 0; i < nursery->places; i++) {
-        if (nursery->children[i] != 0) {
-            (void)kin__os_wait_child(nursery->children[i], -1, KIN__NEVER);
+    for (unsigned i = 0; i < nursery->count; i++) {
+        if (nursery->places[i].pid != 0) {
+            (void)kin__os_wait_child(nursery->places[i].pid, -1, KIN__NEVER);
         }
     }
     reap_ended(nursery);
@@ -136,6 +200,7 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
 {
     for (;;) {
         reap_ended(nursery);
+        see_crashes(nursery);
         nursery->hungry = false;
         if (maker_is_gone(nursery)) {
             end_children(nursery);
@@ -144,25 +209,35 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
             kin__os_leave(0);
         }
         if (!nursery->ops->tend(nursery->ctx, nursery)) {
-            end_children(nursery);
+            if (nursery->maker != 0) {
+                end_children(nursery);
+            }
             kin__os_leave(0);
         }
-        bool blind = nursery->hungry || nursery->maker_fd < 0;
-        const int fds[2] = { nursery->signal_fd, nursery->maker_fd };
+        bool blind = nursery->hungry || nursery->watched < 0;
+        const int fds[2] = { nursery->signal_fd, nursery->watched };
         bool ready[2];
         (void)kin__os_poll(fds, ready, 2, blind ? kin__os_now() + LOOK_AGAIN : KIN__NEVER);
         kin__os_drain_signals(nursery->signal_fd);
     }
 }
 
+/* Signals are blocked by now. 0, or a code. */
+static int open_eyes(kin__nursery *nursery)
+{
+    kin__os_prime_crashes();         /* for all the children */
+    kin__os_default_signal(SIGCHLD); /* were it ignored we would never hear of a child's end */
+    nursery->signal_fd = kin__os_child_signal_fd();
+    return nursery->signal_fd < 0 ? kin__fail_os(nursery->signal_fd, "no descriptor for signals")
+                                  : 0;
+}
+
 static _Noreturn void become_nursery(kin__nursery *nursery)
 {
     kin__os_set_name("kin-nursery");
-    kin__os_default_signal(SIGCHLD); /* were it ignored we would never hear of a child's end */
-    nursery->signal_fd = kin__os_child_signal_fd();
-    nursery->maker_fd = kin__os_pidfd(nursery->maker);
-    int rv = nursery->signal_fd < 0 ? kin__fail_os(nursery->signal_fd, "no descriptor for signals")
-                                    : kin__join();
+    nursery->watched = kin__os_pidfd(nursery->maker);
+    int rv = open_eyes(nursery);
+    rv = rv < 0 ? rv : kin__join();
     if (rv < 0) {
         nursery->ops->failed(nursery->ctx, rv);
         kin__os_leave(1);
@@ -170,18 +245,75 @@ static _Noreturn void become_nursery(kin__nursery *nursery)
     tend_for_life(nursery);
 }
 
-int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places)
+static void discard(kin__nursery *nursery)
+{
+    if (nursery->crashes != NULL) {
+        kin__os_unmap(nursery->crashes, nursery->count * sizeof *nursery->crashes);
+    }
+    kin__os_free(nursery->places);
+    kin__os_free(nursery);
+}
+
+static kin__nursery *make(const kin__nursery_ops *ops, void *ctx, unsigned count)
 {
     kin__nursery *nursery = kin__os_calloc(1, sizeof *nursery);
-    pid_t *children = kin__os_calloc(places, sizeof *children);
-    if (nursery == NULL || children == NULL) {
-        kin__os_free(nursery);
-        kin__os_free(children);
+    if (nursery == NULL) {
+        return NULL;
+    }
+    nursery->ops = ops;
+    nursery->ctx = ctx;
+    nursery->maker = kin__os_getpid();
+    nursery->count = count;
+    nursery->places = kin__os_calloc(count, sizeof *nursery->places);
+    void *crashes = NULL;
+    int rv = 0;
+    if (ops->crashed != NULL) {
+        rv = kin__os_shared_memory(count * sizeof *nursery->crashes, &crashes);
+        nursery->crashes = crashes;
+    }
+    if (nursery->places == NULL || rv < 0) {
+        discard(nursery);
+        return NULL;
+    }
+    return nursery;
+}
+
+_Noreturn void kin__nursery_live(const kin__nursery_ops *ops, void *ctx, unsigned places,
+                                 int watched)
+{
+    kin__nursery *nursery = make(ops, ctx, places);
+    if (nursery == NULL) {
+        kin__os_leave(1);
+    }
+    nursery->maker = 0;
+    nursery->watched = watched;
+    kin__os_block_signals(&nursery->signals, sizeof nursery->signals);
+    if (open_eyes(nursery) < 0) {
+        kin__os_leave(1);
+    }
+    tend_for_life(nursery);
+}
+
+_Noreturn void kin__nursery_live_for(const kin__nursery_ops *ops, void *ctx, unsigned places,
+                                     pid_t maker)
+{
+    kin__nursery *nursery = make(ops, ctx, places);
+    if (nursery == NULL) {
+        ops->failed(ctx, kin__fail(KIN_ENOMEM, "no memory for a nursery of %u", places));
+        kin__os_leave(1);
+    }
+    nursery->maker = maker;
+    nursery->served = true;
+    kin__os_block_signals(&nursery->signals, sizeof nursery->signals);
+    become_nursery(nursery);
+}
+
+static int fork_one(const kin__nursery_ops *ops, void *ctx, unsigned places)
+{
+    kin__nursery *nursery = make(ops, ctx, places);
+    if (nursery == NULL) {
         return kin__fail(KIN_ENOMEM, "no memory for a nursery of %u", places);
     }
-    *nursery = (kin__nursery){
-        .ops = ops, .ctx = ctx, .maker = kin__os_getpid(), .places = places, .children = children
-    };
     kin__os_block_signals(&nursery->signals,
                           sizeof nursery->signals); /* R2: from the first moment */
     pid_t pid = kin__os_fork();
@@ -189,9 +321,72 @@ int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places)
         become_nursery(nursery);
     }
     kin__os_restore_signals(&nursery->signals, sizeof nursery->signals);
-    kin__os_free(children);
-    kin__os_free(nursery);
+    discard(nursery);
     return pid > 0 ? pid : kin__fail_os((int)pid, "cannot fork a nursery");
+}
+
+/* R1: our own fork would have locks of other threads in it. */
+static int have_one_forked(kin_fn life, void *ctx, uint64_t *ret_started)
+{
+    const kin_process like = {
+        .maker = kin__os_getpid(), .function = life, .name = "nursery", .number = ""
+    };
+    kin_process *p = kin__process_make(&like);
+    if (p == NULL) {
+        return kin__fail(KIN_ENOMEM, "no memory for a process object");
+    }
+    p->args = kin_args(kin_shared(ctx), kin_int(like.maker));
+    pid_t pid = kin__process_ask_server(p);
+    int rv = pid < 0 ? (int)pid : kin__os_start_time(pid, ret_started);
+    kin_process_free(p);
+    if (pid > 0 && rv < 0) {
+        return kin__fail(KIN_EBROKEN, "the nursery has ended at once");
+    }
+    return (int)pid;
+}
+
+int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places, kin_fn life,
+                     uint64_t *ret_started)
+{
+    size_t unused;
+    *ret_started = 0;
+    int rv = kin__process_check_role("a nursery");
+    if (rv < 0 || kin__process_key(&unused) == NULL) {
+        return rv < 0 ? rv : KIN_ENOMEM;
+    }
+    int threads = kin__os_thread_count();
+    if (threads == 1) {
+        return fork_one(ops, ctx, places);
+    }
+    if (!atomic_load(&kin__process_ready)) {
+        return kin__fail(KIN_ESTATE,
+                         "this process has %d threads, and a fork would copy their locks: have it "
+                         "done before the first thread, or call kin_init(argc, argv) at the top of "
+                         "main",
+                         threads);
+    }
+    return have_one_forked(life, ctx, ret_started);
+}
+
+bool kin__nursery_has_ended(pid_t nursery, uint64_t started)
+{
+    if (started != 0) {
+        return kin__os_has_ended(nursery, started);
+    }
+    int rv = kin__os_wait_child(nursery, -1, 0);
+    return rv == 0 || rv == -ECHILD; /* where SIGCHLD is ignored nobody waits for children */
+}
+
+void kin__nursery_see_end(pid_t nursery, uint64_t started)
+{
+    if (started == 0) {
+        (void)kin__os_wait_child(nursery, -1, KIN__NEVER); /* or somebody else has reaped it */
+        (void)kin__os_reap(nursery, NULL, NULL);
+    }
+    while (started != 0 && !kin__os_has_ended(nursery, started)) {
+        kin__os_sleep_until(kin__os_now() + MOMENT);
+    }
+    kin__ended(nursery);
 }
 
 void kin__nursery_poke(pid_t nursery)

@@ -3,6 +3,7 @@
 #include "child.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static _Atomic unsigned made_here; /* process objects, by the process below */
@@ -18,23 +19,157 @@ static unsigned next_number(void)
     return atomic_fetch_add(&made_here, 1) + 1;
 }
 
-static kin_process *make(const char *name, unsigned nth)
+/* ---- keys ------------------------------------------------------------------------------------- */
+
+#define KEY_SIZE 32 /* of one that nobody chose */
+
+typedef struct key {
+    struct key *older;
+    size_t size;
+    unsigned char bytes[];
+} key;
+
+static key *_Atomic own_key;
+static key *_Atomic keys; /* all that were: never freed, for somebody may be reading one */
+
+static key *copy_key(const void *bytes, size_t size)
 {
-    const char *mine = kin__process_current()->number;
-    size_t number_size = strlen(mine) + sizeof ":4294967295";
-    size_t name_size = name != NULL ? strlen(name) + 1 : number_size + sizeof "Process-";
-    kin_process *p = kin__os_calloc(1, sizeof *p + number_size + name_size);
+    key *k = kin__os_malloc(sizeof *k + size);
+    if (k != NULL) {
+        k->size = size;
+        memcpy(k->bytes, bytes, size);
+    }
+    return k;
+}
+
+static void keep(key *k)
+{
+    k->older = atomic_load(&keys);
+    while (!atomic_compare_exchange_weak(&keys, &k->older, k)) {
+    }
+}
+
+int kin_set_authkey(const void *bytes, size_t size)
+{
+    if (bytes == NULL || size == 0) {
+        return kin__fail(KIN_EINVAL, "kin_set_authkey: the key is %s",
+                         bytes == NULL ? "NULL" : "empty");
+    }
+    key *k = copy_key(bytes, size);
+    if (k == NULL) {
+        return kin__fail(KIN_ENOMEM, "kin_set_authkey: no memory for a key of %zu bytes", size);
+    }
+    keep(k);
+    atomic_store(&own_key, k);
+    return 0;
+}
+
+void kin__process_forget_key(void)
+{
+    atomic_store(&own_key, NULL);
+}
+
+const void *kin__process_key(size_t *ret_size)
+{
+    key *k = atomic_load(&own_key);
+    if (k == NULL) {
+        unsigned char any[KEY_SIZE];
+        const kin_process *me = kin__process_current();
+        int rv = me->key_size == 0 ? kin__os_random(any, sizeof any) : 0;
+        key *made = me->key_size == 0 ? copy_key(any, sizeof any) : copy_key(me->key, me->key_size);
+        if (rv < 0 || made == NULL) {
+            kin__os_free(made);
+            (void)kin__fail(KIN_ENOMEM, "no key for this family could be made");
+            return NULL;
+        }
+        if (atomic_compare_exchange_strong(&own_key, &k, made)) {
+            keep(made);
+            k = made;
+        } else {
+            kin__os_free(made);
+        }
+    }
+    *ret_size = k->size;
+    return k->bytes;
+}
+
+/* ---- making ----------------------------------------------------------------------------------- */
+
+static char *append(char *at, const void *bytes, size_t size)
+{
+    if (size > 0) {
+        memcpy(at, bytes, size);
+    }
+    return at + size;
+}
+
+kin_process *kin__process_make(const kin_process *like)
+{
+    size_t fds_size = like->n_fds * sizeof *like->fds;
+    size_t number_size = strlen(like->number) + 1;
+    size_t name_size = strlen(like->name) + 1;
+    kin_process *p =
+        kin__os_calloc(1, sizeof *p + fds_size + like->key_size + number_size + name_size);
     if (p == NULL) {
         return NULL;
     }
-    char *number = p->text;
-    char *own_name = p->text + number_size;
-    (void)snprintf(number, number_size, "%s%s%u", mine, *mine != '\0' ? ":" : "", nth);
-    (void)snprintf(own_name, name_size, "%s%s", name != NULL ? name : "Process-",
-                   name != NULL ? "" : number);
-    p->number = number;
-    p->name = own_name;
+    *p = *like;
+    p->uses = 1;
+    p->sentinel = -1;
+    p->lifeline = -1;
+    p->news = -1;
+    p->line = -1;
+    p->exitcode = KIN_RUNNING;
+    char *at = p->text;
+    p->fds = (const int *)(const void *)at; /* first: it has to be aligned */
+    p->key = at = append(at, like->fds, fds_size);
+    p->number = at = append(at, like->key, like->key_size);
+    p->name = at = append(at, like->number, number_size);
+    append(at, like->name, name_size);
     return p;
+}
+
+/* Fills in what the options say, and for what they do not, what this process is. */
+static int choose(kin_process *like, const kin_process_options *o)
+{
+    const kin_process *me = kin__process_current();
+    like->daemon = o->daemon == 0 ? me->daemon : o->daemon > 0;
+    like->method = kin__process_method();
+    like->fds = o->fds;
+    like->n_fds = o->n_fds;
+    like->key = o->authkey;
+    like->key_size = o->authkey_size;
+    if (o->authkey == NULL) {
+        like->key = kin__process_key(&like->key_size);
+    }
+    if (like->key == NULL) {
+        return KIN_ENOMEM;
+    }
+    int method = o->start_method != NULL
+                     ? kin__process_method_of(o->start_method, "kin_process_new")
+                     : (int)like->method;
+    like->method = method < 0 ? METHOD_FORK : (enum method)method;
+    return method < 0 ? method : 0;
+}
+
+static int check_options(const kin_process_options *o)
+{
+    if ((o->reserved[0] | o->reserved[1] | o->reserved[2] | o->reserved[3]) != 0) {
+        return kin__fail(KIN_EINVAL, "kin_process_new: a reserved option is not zero");
+    }
+    if ((o->authkey == NULL) != (o->authkey_size == 0)) {
+        return kin__fail(KIN_EINVAL, "kin_process_new: an authkey of %zu bytes at %p",
+                         o->authkey_size, o->authkey);
+    }
+    if (o->fds == NULL && o->n_fds != 0) {
+        return kin__fail(KIN_EINVAL, "kin_process_new: %zu descriptors at NULL", o->n_fds);
+    }
+    for (size_t i = 0; i < o->n_fds; i++) {
+        if (o->fds[i] < 0 || !kin__os_is_open(o->fds[i])) {
+            return kin__fail(KIN_EINVAL, "kin_process_new: descriptor %d is not open", o->fds[i]);
+        }
+    }
+    return 0;
 }
 
 static int check_new(kin_process **ret_process, kin_fn function, kin_obj args,
@@ -51,28 +186,40 @@ static int check_new(kin_process **ret_process, kin_fn function, kin_obj args,
     if (kin_type_of(args) != KIN_TYPE_TUPLE) {
         return kin__fail(KIN_ETYPE, "kin_process_new: the arguments are no tuple (use kin_args)");
     }
-    if (o != NULL && (o->reserved[0] | o->reserved[1] | o->reserved[2] | o->reserved[3]) != 0) {
-        return kin__fail(KIN_EINVAL, "kin_process_new: a reserved option is not zero");
+    return check_options(o);
+}
+
+/* A name that nobody chose is made of the number. */
+static kin_process *make_named(kin_process *like, const char *name)
+{
+    const char *mine = kin__process_current()->number;
+    size_t size = strlen(mine) + sizeof "Process-:4294967295";
+    char *text = kin__os_malloc(size);
+    if (text == NULL) {
+        return NULL;
     }
-    return 0;
+    (void)snprintf(text, size, "Process-%s%s%u", mine, *mine != '\0' ? ":" : "", next_number());
+    like->number = text + strlen("Process-");
+    like->name = name != NULL ? name : text;
+    kin_process *p = kin__process_make(like);
+    kin__os_free(text);
+    return p;
 }
 
 int kin_process_new(kin_process **ret_process, kin_fn function, kin_obj args,
                     const kin_process_options *options)
 {
-    int rv = check_new(ret_process, function, args, options);
+    static const kin_process_options defaults;
+    options = options != NULL ? options : &defaults;
+    kin_process like = { .maker = kin__os_getpid(), .function = function };
     kin_process *p = NULL;
+    int rv = check_new(ret_process, function, args, options);
+    rv = rv < 0 ? rv : choose(&like, options);
     if (rv == 0) {
-        p = make(options != NULL ? options->name : NULL, next_number());
+        p = make_named(&like, options->name);
         rv = p != NULL ? 0 : kin__fail(KIN_ENOMEM, "kin_process_new: no memory for a process");
     }
     if (rv == 0) {
-        p->maker = kin__os_getpid();
-        p->function = function;
-        p->daemon = options != NULL && options->daemon;
-        p->uses = 1;
-        p->sentinel = -1;
-        p->lifeline = -1;
         p->args = kin__obj_own(args);
         *ret_process = p;
     } else {
@@ -85,14 +232,14 @@ int kin_start(kin_process **ret_process, kin_fn function, kin_obj args,
               const kin_process_options *options)
 {
     kin_process *p = NULL;
-    int rv = kin_process_new(ret_process == NULL ? NULL : &p, function, args, options);
+    int rv = kin_process_new(&p, function, args, options);
     if (rv == 0) {
         rv = kin_process_start(p);
     }
-    if (rv == 0) {
-        *ret_process = p;
-    } else {
+    if (rv < 0 || ret_process == NULL) {
         kin_process_free(p);
+    } else {
+        *ret_process = p;
     }
     return rv;
 }
@@ -115,4 +262,72 @@ bool kin_process_daemon(const kin_process *process)
         return false;
     }
     return process->daemon;
+}
+
+const void *kin_process_authkey(const kin_process *process, size_t *ret_size)
+{
+    if (process == NULL || ret_size == NULL) {
+        (void)kin__fail(KIN_EINVAL, "kin_process_authkey: %s is NULL",
+                        process == NULL ? "the process" : "where to put the size");
+        return NULL;
+    }
+    if (process == kin__process_current()) {
+        return kin__process_key(ret_size);
+    }
+    if (process->key_size == 0) {
+        (void)kin__fail(KIN_ENOTFOUND, "kin_process_authkey: the key of %s is not known here",
+                        process->name);
+        return NULL;
+    }
+    *ret_size = process->key_size;
+    return process->key;
+}
+
+/* An exit code as Python shows it: a signal by its name. */
+static void put_exitcode(FILE *to, int code)
+{
+    char name[KIN__SIGNAL_NAME];
+    if (code == KIN_ENOTFOUND) {
+        (void)fputs(" exitcode=unknown", to);
+    } else if (code < 0 && kin__os_signal_name(-code, name)) {
+        (void)fprintf(to, " exitcode=-%s", name);
+    } else if (code != 0) {
+        (void)fprintf(to, " exitcode=%d", code);
+    }
+}
+
+char *kin_process_repr(const kin_process *process)
+{
+    if (process == NULL) {
+        (void)kin__fail(KIN_EINVAL, "kin_process_repr: the process is NULL");
+        return NULL;
+    }
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    if (to == NULL) {
+        (void)kin__fail(KIN_ENOMEM, "kin_process_repr: no memory for a line");
+        return NULL;
+    }
+    int pid = kin_process_pid(process);
+    bool ours = process->maker == kin__os_getpid();
+    bool alive = kin_process_is_alive(process);
+    (void)fprintf(to, "<Process name='%s'", process->name);
+    if (pid > 0) {
+        (void)fprintf(to, " pid=%d", pid);
+    }
+    if (ours) {
+        (void)fprintf(to, " parent=%d", (int)process->maker);
+    }
+    (void)fputs(pid == 0 ? " initial" : alive ? " started" : ours ? " stopped" : " unknown", to);
+    if (ours && pid > 0 && !alive) {
+        put_exitcode(to, kin_process_exitcode(process));
+    }
+    (void)fprintf(to, "%s>", process->daemon ? " daemon" : "");
+    if (fclose(to) != 0) {
+        kin__os_free(text);
+        (void)kin__fail(KIN_ENOMEM, "kin_process_repr: no memory for a line");
+        return NULL;
+    }
+    return text;
 }

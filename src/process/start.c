@@ -1,40 +1,78 @@
-/* start.c - how a process starts: kin_init, fork, and what the child does then.
+/* start.c - the three ways to start a process, and the first of them: fork.
  *
- * Idea. The family must exist before the fork, or parent and child would be two families. The child
- * comes out of the fork in the middle of its parent's program; it runs its function and leaves by
- * _exit, so that nothing of its parent's is done twice: not the frames above, not atexit, not what
- * stands in a stdio buffer.
+ * Idea. A start is a change of the process object (children.c) around a call that makes the child;
+ * that call is all in which the methods differ. The family must exist before, or parent and child
+ * would be two families.
  *
- * Death. A daemon must not outlive its parent. The kernel can see to that (PR_SET_PDEATHSIG), but
- * what it looks at is the parent's thread: so only where there is one.
+ *      kin_process_start --> fork        here: fork, and live
+ *                        --> spawn       spawn.c: this program anew, as far as kin_init
+ *                        --> forkserver  server.c: by a message; the server forks
  *
- * Not here. Who waits for whom: children.c.
+ * Death. A starter that is killed leaves a child that lives, or none. What a child that is killed in
+ * its start had been given is gone with it, but for buffers (packet.c).
+ *
+ * Not here. Who waits for whom: children.c. What the child does: life.c.
  */
 #include "child.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
-static kin_process main_process = { .name = "MainProcess", .number = "" };
-static kin_process *current = &main_process;
+const char *const kin__process_methods[METHODS + 1] = { "fork", "spawn", "forkserver", NULL };
+atomic_bool kin__process_ready;
 
-kin_process *kin__process_current(void)
+static _Atomic int default_method = -1; /* not set */
+
+/* ---- which method ------------------------------------------------------------------------ */
+
+enum method kin__process_method(void)
 {
-    return current;
+    int method = atomic_load(&default_method);
+    return method < 0 ? METHOD_FORK : (enum method)method;
 }
 
-const kin_process *kin_current_process(void)
+void kin__process_set_method(enum method method)
 {
-    return current;
+    atomic_store(&default_method, (int)method);
 }
 
-int kin_init(int argc, char **argv)
+int kin__process_method_of(const char *name, const char *verb)
 {
-    if (argc < 0 || argv == NULL) {
-        return kin__fail(KIN_EINVAL, "kin_init: %d arguments at %p", argc, (void *)argv);
+    for (int i = 0; name != NULL && i < METHODS; i++) {
+        if (strcmp(name, kin__process_methods[i]) == 0) {
+            return i;
+        }
     }
-    return kin__join();
+    return kin__fail(KIN_EINVAL, "%s: \"%s\" is no start method: there are fork, spawn, forkserver",
+                     verb, name != NULL ? name : "NULL");
 }
+
+int kin_set_start_method(const char *method, bool force)
+{
+    int wanted = kin__process_method_of(method, "kin_set_start_method");
+    if (wanted < 0) {
+        return wanted;
+    }
+    int unset = -1;
+    if (force) {
+        atomic_store(&default_method, wanted);
+    } else if (!atomic_compare_exchange_strong(&default_method, &unset, wanted)) {
+        return kin__fail(KIN_ESTATE, "kin_set_start_method: it was set to %s before",
+                         kin__process_methods[unset]);
+    }
+    return 0;
+}
+
+const char *kin_get_start_method(void)
+{
+    return kin__process_methods[kin__process_method()];
+}
+
+const char *const *kin_start_methods(void)
+{
+    return kin__process_methods;
+}
+
+/* ---- fork -------------------------------------------------------------------------------- */
 
 void kin__process_warn_of_threads(const char *verb)
 {
@@ -46,14 +84,16 @@ void kin__process_warn_of_threads(const char *verb)
     if (threads > 1 && !atomic_exchange(&warned, true)) {
         kin_log(KIN_LOG_WARNING,
                 "%s: this process has %d threads; the child has only one, and a lock that another "
-                "one holds now is never released there: start processes before threads",
+                "one holds now is never released there: start processes before threads, or by the "
+                "method \"forkserver\" or \"spawn\"",
                 verb, threads);
     }
 }
 
 int kin_fork(void)
 {
-    int rv = kin__join();
+    int rv = kin__process_check_role("kin_fork");
+    rv = rv < 0 ? rv : kin__join();
     if (rv < 0) {
         return rv;
     }
@@ -62,78 +102,93 @@ int kin_fork(void)
     return pid < 0 ? kin__fail_os(pid, "kin_fork: cannot fork") : pid;
 }
 
-/* ---- in the child --------------------------------------------------------------------- */
-
-static int exit_code(kin_obj returned)
+static _Noreturn void live_forked(kin_process *p, int tether)
 {
-    kin_obj result;
-    int64_t code = 0;
-    int rv = kin__obj_result(returned, &result);
+    kin_process *starter = kin__process_current();
+    starter->pid = kin__process_maker(&starter->started);
+    kin__process_become(p, starter);
+    kin__process_live(p, tether);
+}
+
+static pid_t fork_child(kin_process *p)
+{
+    void *record;
+    int rv = kin__os_shared_memory(RECORD_SIZE, &record);
     if (rv < 0) {
-        (void)fprintf(stderr, "%s: %s (%s)\n", current->name, kin_errmsg(), kin_errname(rv));
-        return 1;
+        return kin__fail_os(rv, "kin_process_start: no memory for a page with %s", p->name);
     }
-    if (kin_type_of(result) == KIN_TYPE_INT && kin_to_int(result, &code) < 0) {
-        code = -1; /* too large for any code */
+    p->record = record;
+    int tether = p->daemon ? kin__process_tether() : -1;
+    if (p->daemon && tether < 0) {
+        return tether;
     }
-    kin_release(result);
-    return (int)(code & 0xff);
+    kin__process_warn_of_threads("kin_process_start");
+    kin__os_prime_crashes();
+    KIN__STEP("start.fork");
+    pid_t pid = kin__os_fork();
+    if (pid == 0) {
+        live_forked(p, tether);
+    }
+    if (pid < 0) {
+        return kin__fail_os(pid, "kin_process_start: cannot fork %s", p->name);
+    }
+    KIN__STEP("start.forked");
+    return pid;
 }
 
-static _Noreturn void run(kin_process *p)
+/* ---- start ------------------------------------------------------------------------------- */
+
+static int check_start(const kin_process *process)
 {
-    current = p;
-    int code = exit_code(p->function(kin__obj_lend(p->args)));
-    kin_release(p->args);
-    kin__process_end_children();
-    kin__os_leave(code);
+    if (process == NULL) {
+        return kin__fail(KIN_EINVAL, "kin_process_start: the process is NULL");
+    }
+    if (process->maker != kin__os_getpid()) {
+        return kin__fail(KIN_ESTATE, "kin_process_start: %s was made by process %d", process->name,
+                         (int)process->maker);
+    }
+    if (process->method != METHOD_FORK && !atomic_load(&kin__process_ready)) {
+        return kin__fail(KIN_ESTATE,
+                         "kin_process_start: %s cannot be started by %s, for this program does not "
+                         "call kin_init(argc, argv) at the top of main",
+                         process->name, kin__process_methods[process->method]);
+    }
+    return kin__process_check_role("kin_process_start");
 }
 
-/* ---- in the parent -------------------------------------------------------------------- */
-
-/* The child has the arguments; what was handed over in buffers is its own now. */
-static void release_sent(kin_obj args)
+/* Before we open something that has its number. */
+static int check_descriptors(const kin_process *process)
 {
-    for (size_t i = 0; i < kin_len(args); i++) {
-        if (kin_type_of(kin_at(args, i)) == KIN_TYPE_BUFFER) {
-            (void)kin_take_buffer(kin_at(args, i), NULL);
+    for (size_t i = 0; i < process->n_fds && process->method != METHOD_FORK; i++) {
+        if (!kin__os_is_open(process->fds[i])) {
+            return kin__fail(KIN_EINVAL, "kin_process_start: descriptor %d of %s is not open",
+                             process->fds[i], process->name);
         }
     }
-    kin_release(args);
+    return 0;
 }
 
 int kin_process_start(kin_process *process)
 {
-    if (process == NULL || process->maker != kin__os_getpid()) {
-        return process == NULL
-                   ? kin__fail(KIN_EINVAL, "kin_process_start: the process is NULL")
-                   : kin__fail(KIN_ESTATE, "kin_process_start: %s was made by process %d",
-                               process->name, (int)process->maker);
-    }
-    int rv = kin__join();
+    static pid_t (*const start[METHODS])(kin_process *) = { fork_child, kin__process_spawn,
+                                                            kin__process_ask_server };
+    int rv = check_start(process);
+    rv = rv < 0 ? rv : check_descriptors(process);
+    rv = rv < 0 ? rv : kin__join();
     rv = rv < 0 ? rv : kin__process_prepare();
     rv = rv < 0 ? rv : kin__process_begin(process);
     if (rv < 0) {
         return rv;
     }
     kin__process_reap_strays();
-    kin__process_warn_of_threads("kin_process_start");
-    pid_t parent = kin__os_getpid();
-    bool tied = process->daemon && kin__os_thread_count() == 1;
-    pid_t pid = kin__os_fork();
+    pid_t pid = start[process->method](process);
     if (pid < 0) {
         kin__process_not_begun(process);
-        return kin__fail_os(pid, "kin_process_start: cannot fork %s", process->name);
-    }
-    if (pid == 0) {
-        if (tied && kin__os_die_with_parent(parent) == -ESRCH) {
-            kin__os_leave(1);
-        }
-        run(process);
+        return (int)pid;
     }
     kin_obj args = process->args;
     process->args = (kin_obj){ 0 };
     kin__process_began(process, pid);
-    release_sent(args);
+    kin__obj_sent(args);
     return 0;
 }

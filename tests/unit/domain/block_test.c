@@ -56,6 +56,22 @@ TEST(a_freed_block_is_refused)
     CHECK(!kin__block_discard(ref));
 }
 
+/* They lie in each other's pages, one after the other: who keeps his place in one by its generation
+ * must not find himself in the next. */
+TEST(large_blocks_have_generations_of_their_own)
+{
+    enum { COUNT = 500 };
+    kin__ref generations[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        void *p = kin__block_new(70000 * (1 + i * 7 % 5), KIN__RAW);
+        generations[i] = kin__block_ref(p) >> 34;
+        for (size_t k = 0; k < i; k++) {
+            CHECK_NE(generations[k] % (1u << 27), generations[i] % (1u << 27));
+        }
+        CHECK_OK(kin__block_free(p));
+    }
+}
+
 TEST(a_ref_to_an_earlier_block_at_the_same_place_is_refused)
 {
     char *first = kin__block_new(100, KIN__LOCK);

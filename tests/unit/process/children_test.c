@@ -209,9 +209,20 @@ TEST(a_child_reaped_by_somebody_else_has_ended)
     CHECK_EQ(test_join(kin_process_pid(p)), 4);
     CHECK_EQ(kin_process_join(p, KIN_FOREVER), 0);
     CHECK(!kin_process_is_alive(p));
-    CHECK_ERROR(kin_process_exitcode(p), KIN_ENOTFOUND);
-    CHECK_EQ(kin_process_kill(p), 0); /* which must not hit whoever has the pid now */
+    CHECK_EQ(kin_process_exitcode(p), 4); /* as it had left word */
+    CHECK_EQ(kin_process_kill(p), 0);     /* which must not hit whoever has the pid now */
     kin_process_free(p);
+}
+
+TEST(who_was_killed_and_reaped_by_somebody_else_has_left_no_word)
+{
+    kin_process *p = start_waiting();
+    CHECK_OK(kin_process_kill(p));
+    CHECK_EQ(test_join(kin_process_pid(p)), -SIGKILL);
+    CHECK_OK(kin_process_join(p, KIN_FOREVER));
+    CHECK_ERROR(kin_process_exitcode(p), KIN_ENOTFOUND);
+    kin_process_free(p);
+    kin_event_free(go);
 }
 
 TEST(a_program_that_ignores_sigchld_can_join)
@@ -220,7 +231,7 @@ TEST(a_program_that_ignores_sigchld_can_join)
     for (int timed = 0; timed < 2; timed++) {
         kin_process *p = start_returning(4);
         CHECK_EQ(kin_process_join(p, timed ? 1000 : KIN_FOREVER), 0);
-        CHECK_ERROR(kin_process_exitcode(p), KIN_ENOTFOUND);
+        CHECK_EQ(kin_process_exitcode(p), 4);
         kin_process_free(p);
     }
     signal(SIGCHLD, SIG_DFL);

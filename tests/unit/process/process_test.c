@@ -126,7 +126,6 @@ TEST(arguments_are_taken_whatever_happens)
     CHECK_ERROR(kin_process_new(&p, nothing, kin_list(dear_args()), NULL), KIN_ETYPE);
     CHECK_ERROR(kin_process_new(&p, nothing, kin_none(), NULL), KIN_ETYPE);
     CHECK_LT(kin_process_new(&p, nothing, kin_str(NULL), NULL), 0);
-    CHECK_ERROR(kin_start(NULL, nothing, dear_args(), NULL), KIN_EINVAL);
     CHECK_ERROR(kin_start(&p, NULL, dear_args(), NULL), KIN_EINVAL);
     CHECK_NULL(p);
     CHECK_EQ(count_blocks(), before);
@@ -161,4 +160,12 @@ TEST(borrowed_arguments_may_be_passed_on)
         CHECK_EQ(kin_process_exitcode(p[i]), 41 + i);
         kin_process_free(p[i]);
     }
+}
+
+TEST(a_start_without_a_place_lets_the_process_go)
+{
+    CHECK_OK(kin_start(NULL, nothing, kin_args(), NULL));
+    CHECK_EQ(kin_active_children(NULL, 0) >= 0, 1);
+    CHECK_OK(kin_join_children(KIN_FOREVER));
+    CHECK_EQ(kin_active_children(NULL, 0), 0);
 }
