@@ -8,6 +8,7 @@
 #include <kin/pool.h>
 #include <kin/process.h>
 #include <kin/queue.h>
+#include <kin/subprocess.h>
 #include <kin/sync.h>
 
 #endif
