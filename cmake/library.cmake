@@ -31,12 +31,12 @@ target_compile_options(kin_objects PRIVATE -fno-semantic-interposition)
 
 add_library(kin SHARED $<TARGET_OBJECTS:kin_objects>)
 add_library(kin_static STATIC $<TARGET_OBJECTS:kin_objects>)
-target_link_libraries(kin PUBLIC kin_flags PRIVATE m)
+target_link_libraries(kin PUBLIC kin_flags)
 target_link_libraries(kin_static PUBLIC kin_flags PRIVATE m)
 set_target_properties(kin PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0
     LINKER_LANGUAGE C LINK_DEPENDS ${PROJECT_SOURCE_DIR}/src/kin.map)
 set_target_properties(kin_static PROPERTIES OUTPUT_NAME kin LINKER_LANGUAGE C)
-target_link_options(kin PRIVATE
+target_link_options(kin PRIVATE -static-libgcc
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/src/kin.map -Wl,--as-needed)
 if(NOT KIN_SANITIZE)
     target_link_options(kin PRIVATE -Wl,--no-undefined)

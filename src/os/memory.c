@@ -14,6 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define LITTLE 65536 /* bytes: looking whether there is room for them costs more than they do */
+
 #ifndef MFD_NOEXEC_SEAL /* Linux 6.3; some machines allow no other kind */
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
@@ -129,7 +131,7 @@ int kin__os_commit(int fd, uint64_t offset, uint64_t size)
         return 0;
     }
     if (size > INT64_MAX || offset > INT64_MAX - size || !file_may_reach(offset + size) ||
-        !kin__os_has_memory(size)) {
+        (size > LITTLE && !kin__os_has_memory(size))) {
         return -ENOSPC;
     }
     return fallocate_whole(fd, 0, offset, size);

@@ -236,7 +236,42 @@ int kin__os_module_files(const char **ret_files, int room)
     return n;
 }
 
+static bool is_known_file(const char *file)
+{
+    for (unsigned i = 0; i < MODULES; i++) {
+        int state = atomic_load_explicit(&table[i].state, memory_order_acquire);
+        if (state == FREE) {
+            return false;
+        }
+        if (state == DONE && strcmp(table[i].module.file, file) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int note(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+    module m = { 0 };
+    (void)size;
+    (void)ctx;
+    describe(info, &m);
+    m.file = info->dlpi_name;
+    if (m.code[0].end != 0 && pin(m.file)) {
+        remember(&m);
+    }
+    return 0;
+}
+
+void kin__os_modules_note(void)
+{
+    (void)dl_iterate_phdr(note, NULL);
+}
+
 bool kin__os_module_load(const char *file)
 {
+    if (is_known_file(file)) {
+        return true;
+    }
     return dlopen != NULL && dlopen(file, RTLD_LAZY | RTLD_NODELETE) != NULL;
 }

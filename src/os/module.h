@@ -21,6 +21,9 @@ int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address);
  * `room`. They stay loaded, and the names valid. */
 int kin__os_module_files(const char **ret_files, int room);
 
+/* Looks at all modules that are loaded, so that children need not. */
+void kin__os_modules_note(void);
+
 /* Loads a module unless it is loaded. False when it cannot be. */
 bool kin__os_module_load(const char *file);
 

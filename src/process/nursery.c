@@ -336,8 +336,9 @@ static int have_one_forked(kin_fn life, void *ctx, uint64_t *ret_started)
         return kin__fail(KIN_ENOMEM, "no memory for a process object");
     }
     p->args = kin_args(kin_shared(ctx), kin_int(like.maker));
-    pid_t pid = kin__process_ask_server(p);
-    int rv = pid < 0 ? (int)pid : kin__os_start_time(pid, ret_started);
+    int rv = kin__process_prepare();
+    pid_t pid = rv < 0 ? rv : kin__process_ask_server(p);
+    rv = pid < 0 ? (int)pid : kin__os_start_time(pid, ret_started);
     kin_process_free(p);
     if (pid > 0 && rv < 0) {
         return kin__fail(KIN_EBROKEN, "the nursery has ended at once");

@@ -164,13 +164,10 @@ int kin__packet_write(kin_process *p, const kin__packet_fds *fds)
         .lifeline = p->lifeline,
         .parent = kin__os_getpid(),
     };
-    int rv = kin__os_start_time(h.parent, &h.parent_started);
-    if (rv < 0) {
-        return kin__fail_os(rv, "cannot read when this process started");
-    }
+    (void)kin__process_maker(&h.parent_started);
     kin__domain_place(&h.place);
     kin__os_get_signals(&h.signals);
-    rv = lay_out(p, &h, files, &n);
+    int rv = lay_out(p, &h, files, &n);
     if (rv < 0) {
         return rv;
     }

@@ -24,6 +24,7 @@
  * Not here. Who asks, and makes it: ask.c. What is told: packet.c. What the child does then: life.c.
  */
 #include "server.h"
+#include "../os/module.h"
 #include "nursery.h"
 
 #include <errno.h>
@@ -295,5 +296,6 @@ _Noreturn void kin__process_serve(kin_process *self, int socket)
     call_preload(self);
     kin__os_flush();
     give_up_stdio();
+    kin__os_modules_note();
     kin__nursery_live(&ops, &state, PLACES, socket);
 }

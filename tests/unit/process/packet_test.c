@@ -17,6 +17,7 @@ static kin_process *make(kin_obj args)
 {
     kin_process *p = NULL;
     CHECK_OK(kin_init(0, (char *[]){ NULL }));
+    CHECK_OK(kin__process_prepare());
     CHECK_OK(kin_process_new(&p, twice, args,
                              KIN_OPT(kin_process_options, .name = "packed", .authkey = "secret",
                                      .authkey_size = 6, .daemon = true, .start_method = "spawn")));
