@@ -27,13 +27,42 @@ static kin_obj greet(kin_obj args)
 
 static void show_process(void)
 {
-    printf("\n== a function in a process of its own\n");
-    double begin = kin_now();
+    printf("\n== a function in a process of its own, by each start method\n");
+    for (const char *const *method = kin_start_methods(); *method != NULL; method++) {
+        double begin = kin_now();
+        kin_auto(kin_process) child = NULL;
+        KIN_CHECK(kin_start(&child, greet, kin_args(kin_str("world")),
+                            KIN_OPT(kin_process_options, .start_method = *method)));
+        KIN_CHECK(kin_process_join(child, KIN_FOREVER));
+        printf("%-10s started, run and joined in %.2f ms; its exit code is %d\n", *method,
+               (kin_now() - begin) * 1e3, kin_process_exitcode(child));
+    }
+}
+
+/* ---- a process that crashes ---------------------------------------------------------------- */
+
+static kin_obj touch_nothing(kin_obj args)
+{
+    (void)args;
+    (void)freopen("/dev/null", "w", stderr); /* where its frames would go, too */
+    *(volatile int *)0x2a = 1;
+    return kin_none();
+}
+
+static void show_crash_info(void)
+{
+    printf("\n== a process that crashes, and what its parent learns\n");
     kin_auto(kin_process) child = NULL;
-    KIN_CHECK(kin_start(&child, greet, kin_args(kin_str("world")), NULL));
+    KIN_CHECK(kin_start(&child, touch_nothing, kin_args(), NULL));
     KIN_CHECK(kin_process_join(child, KIN_FOREVER));
-    printf("started, run and joined in %.2f ms; its exit code is %d\n", (kin_now() - begin) * 1e3,
-           kin_process_exitcode(child));
+    kin_crash_info info;
+    KIN_CHECK(kin_process_crash_info(child, &info));
+    int lines = 0;
+    for (const char *at = info.text; (at = strchr(at, '\n')) != NULL; at++) {
+        lines++;
+    }
+    printf("%.*s, and %d frames; its exit code is %d\n", (int)strcspn(info.text, "\n"), info.text,
+           lines, kin_process_exitcode(child));
 }
 
 /* ---- a queue ------------------------------------------------------------------------------ */
@@ -144,33 +173,34 @@ static kin_obj digest(kin_obj args)
     return kin_str(error == 0 ? hex : strerror(error));
 }
 
-/* What sha256sum says of the same files: a dict of path and hex. Ends with NULs, not with newlines,
- * so a name may hold anything. */
+/* What sha256sum says of the same files: a dict of path and hex. Names and lines end with NULs, so
+ * they may hold anything. */
 static kin_obj ask_sha256sum(kin_obj paths)
 {
-    FILE *names = tmpfile();
-    for (size_t i = 0; names != NULL && i < kin_len(paths); i++) {
-        fwrite(kin_as_str(kin_at(paths, i)), 1, kin_len(kin_at(paths, i)) + 1, names);
+    static const char *const argv[] = { "xargs", "-0r", "sha256sum", "-z", "--", NULL };
+    char *names = NULL;
+    size_t size = 0;
+    FILE *list = open_memstream(&names, &size);
+    for (size_t i = 0; list != NULL && i < kin_len(paths); i++) {
+        fwrite(kin_as_str(kin_at(paths, i)), 1, kin_len(kin_at(paths, i)) + 1, list);
     }
-    char command[80] = "false";
-    if (names != NULL && fflush(names) == 0) {
-        snprintf(command, sizeof command, "xargs -0r sha256sum -z -- </dev/fd/%d 2>/dev/null",
-                 fileno(names));
-    }
-    FILE *lines = popen(command, "r");
     kin_obj sums = kin_dict();
-    char *line = NULL;
-    size_t room = 0;
-    while (lines != NULL && getdelim(&line, &room, '\0', lines) > 66) {
-        KIN_CHECK(kin_setitem(&sums, kin_str(line + 66), kin_strn(line, 64)));
+    if (list == NULL || fclose(list) != 0 || size == 0) {
+        free(names);
+        return sums;
     }
-    free(line);
-    if (lines != NULL) {
-        pclose(lines);
+    kin_completed_process done = { 0 };
+    KIN_CHECK(kin_run(argv,
+                      KIN_OPT(kin_run_options, .input = names, .input_size = size, .out = KIN_PIPE,
+                              .err = KIN_DEVNULL),
+                      &done));
+    for (char *line = done.out; line < done.out + done.out_size; line += strlen(line) + 1) {
+        if (strlen(line) > 66) {
+            KIN_CHECK(kin_setitem(&sums, kin_str(line + 66), kin_strn(line, 64)));
+        }
     }
-    if (names != NULL) {
-        fclose(names);
-    }
+    kin_completed_process_done(&done);
+    free(names);
     return sums;
 }
 
@@ -299,6 +329,7 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0); /* a log has the lines in order */
     show_process();
+    show_crash_info();
     show_queue();
     kin_auto(kin_pool) pool = NULL;
     KIN_CHECK(kin_pool_new(&pool, NULL));
