@@ -200,8 +200,9 @@ static void abandon(const parcel *p, const void *small)
 static void fill(const parcel *p, kin__cell *cell, const void *small)
 {
     uint32_t apart = p->apart != NULL ? KIN__CELL_APART : 0;
-    atomic_store_explicit(&cell->size, (uint32_t)p->size, memory_order_relaxed);
-    atomic_store_explicit(&cell->kind, p->kind | apart, memory_order_relaxed);
+    /* who reads these for those of the message before (take_seen) sees that it is gone */
+    atomic_store_explicit(&cell->size, (uint32_t)p->size, memory_order_release);
+    atomic_store_explicit(&cell->kind, p->kind | apart, memory_order_release);
     if (!apart) {
         memcpy(cell->bytes, small, KIN__CELL_ROOM);
         return;
@@ -261,8 +262,6 @@ int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double
  * there when we die, or run out of memory, on the way. */
 typedef struct arrival {
     kin__claim claim;
-    uint32_t kind;
-    uint32_t size;
     const void *bytes; /* in the cell, or in its block; NULL when the cell says nonsense */
 } arrival;
 
@@ -275,16 +274,14 @@ static int receive(kin_queue *queue, const kin__want *want, double timeout, arri
     if (rv < 0) {
         return rv;
     }
-    kin__cell *cell = ret->claim.cell;
-    ret->kind = atomic_load_explicit(&cell->kind, memory_order_relaxed);
-    ret->size = atomic_load_explicit(&cell->size, memory_order_relaxed);
+    const kin__claim *c = &ret->claim;
     size_t room = KIN__CELL_ROOM;
-    ret->bytes = cell->bytes;
-    if (ret->kind & KIN__CELL_APART) {
-        ret->bytes = kin__block_at(atomic_load(&cell->apart), KIN__MESSAGE, NULL);
+    ret->bytes = c->cell->bytes;
+    if (c->kind & KIN__CELL_APART) {
+        ret->bytes = kin__block_at(atomic_load(&c->cell->apart), KIN__MESSAGE, NULL);
         room = ret->bytes != NULL ? kin__block_size(ret->bytes) : 0;
     }
-    if (ret->size > room || ret->size > want->room) {
+    if (c->size > room) {
         ret->bytes = NULL;
     }
     return 0;
@@ -293,7 +290,7 @@ static int receive(kin_queue *queue, const kin__want *want, double timeout, arri
 /* The message has been copied out, or cannot be: it leaves the queue. */
 static void consume(kin_queue *queue, const arrival *a)
 {
-    kin__ref apart = a->kind & KIN__CELL_APART ? atomic_load(&a->claim.cell->apart) : 0;
+    kin__ref apart = a->claim.kind & KIN__CELL_APART ? atomic_load(&a->claim.cell->apart) : 0;
     bool ours = apart != 0 && kin__block_take(apart);
     KIN__STEP("queue.received");
     kin__queue_finish(queue, &a->claim);
@@ -322,11 +319,11 @@ int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
     kin_obj object = { 0 };
     if (a.bytes == NULL) {
         rv = corrupt();
-    } else if (a.kind & KIN__CELL_BYTES) {
-        object = kin_bytes(a.bytes, a.size);
+    } else if (a.claim.kind & KIN__CELL_BYTES) {
+        object = kin_bytes(a.bytes, a.claim.size);
         rv = kin__obj_check(object, "get");
     } else {
-        rv = kin__flat_read(a.bytes, a.size, &object);
+        rv = kin__flat_read(a.bytes, a.claim.size, &object);
     }
     if (rv == KIN_ENOMEM) {
         kin__queue_return(queue, &a.claim);
@@ -350,9 +347,9 @@ ssize_t kin_queue_get_bytes(kin_queue *queue, void *buffer, size_t room, double 
     if (rv < 0) {
         return rv;
     }
-    if (a.bytes != NULL && a.size != 0) {
-        memcpy(buffer, a.bytes, a.size);
+    if (a.bytes != NULL && a.claim.size != 0) {
+        memcpy(buffer, a.bytes, a.claim.size);
     }
     consume(queue, &a);
-    return a.bytes != NULL ? (ssize_t)a.size : corrupt();
+    return a.bytes != NULL ? (ssize_t)a.claim.size : corrupt();
 }

@@ -24,6 +24,7 @@
  *   R6  A ring may be freed under a process that looks at it, and its memory used for anything. It
  *       trusts no word that does not name the ring's serial, and changes none. CLAIMED and TAKEN do
  *       not: who settles a death looks first who died, and then whether the ring is still there.
+ *       A message's kind and size do not: they count if its state is the same before and after.
  *   R7  A ring is freed only when nobody who lives has a hand in it (drain), and none can get one.
  *
  * Death. In CLAIMED: whoever wants to pass asks after Q, takes over the claim by CAS, frees the
@@ -319,10 +320,17 @@ void kin__ring_forgo(const kin__claim *claim)
 
 /* ---- taking -------------------------------------------------------------------------------------- */
 
-static bool is_wanted(const kin__cell *cell, const kin__want *want)
+/* Tries to take the message that was seen in a cell. KIN__HELD: it is not there any more. */
+static enum kin__found take_seen(const kin__want *want, uint64_t seen, kin__claim *ret)
 {
-    return (atomic_load_explicit(&cell->kind, memory_order_relaxed) & want->kind) != 0 &&
-           atomic_load_explicit(&cell->size, memory_order_relaxed) <= want->room;
+    KIN__STEP("ring.seen");
+    ret->kind = atomic_load_explicit(&ret->cell->kind, memory_order_acquire); /* pairs: fill() */
+    ret->size = atomic_load_explicit(&ret->cell->size, memory_order_acquire);
+    if (!(ret->kind & want->kind) || ret->size > want->room) {
+        return atomic_load(&ret->cell->state) == seen ? KIN__SHORT : KIN__HELD; /* R6 */
+    }
+    uint64_t ours = make_state(TAKEN, ret->position, kin__self());
+    return atomic_compare_exchange_strong(&ret->cell->state, &seen, ours) ? KIN__GOT : KIN__HELD;
 }
 
 /* Held for so long that many were taken since: worth a question, though there is more to take. */
@@ -338,14 +346,12 @@ static enum kin__found look(const kin__ring *ring, const kin__want *want, bool a
     ret->cell = cell_at(ring, position);
     for (;;) {
         uint64_t state;
+        enum kin__found found;
         switch (look_at(ring, position, &state)) {
         case HERE:
-            if (!is_wanted(ret->cell, want)) {
-                return KIN__SHORT;
-            }
-            if (atomic_compare_exchange_strong(&ret->cell->state, &state,
-                                               make_state(TAKEN, position, kin__self()))) {
-                return KIN__GOT;
+            found = take_seen(want, state, ret);
+            if (found != KIN__HELD) {
+                return found;
             }
             break;
         case HELD:

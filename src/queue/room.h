@@ -41,7 +41,7 @@ typedef struct kin__ring {
     kin__ref self;
     kin__ref after;
     uint32_t count;
-    uint32_t serial; /* tells this ring from others that lay here before */
+    uint32_t serial; /* tells this ring from others that lay here, or across it, before */
 } kin__ring;
 
 struct kin_queue {
@@ -70,6 +70,8 @@ typedef struct kin__claim {
     kin__ring ring;
     kin__cell *cell;
     uint64_t position;
+    uint32_t kind; /* of the message: with KIN__SHORT, and when it is taken */
+    uint32_t size;
     kin__id holder; /* with KIN__HELD: whose death would change the answer */
 } kin__claim;
 

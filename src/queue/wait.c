@@ -90,11 +90,11 @@ static bool try_in_spin(void *ctx)
 
 static int refused(const attempt *a)
 {
-    if (!(atomic_load(&a->ret->cell->kind) & a->want->kind)) {
+    if (!(a->ret->kind & a->want->kind)) {
         return kin__fail(KIN_ETYPE, "get: the next message is an object, not bytes");
     }
     return kin__fail(KIN_EBUFTOOSHORT, "get: the next message has %u bytes, the buffer has %zu",
-                     atomic_load(&a->ret->cell->size), a->want->room);
+                     a->ret->size, a->want->room);
 }
 
 static int outcome(const attempt *a)

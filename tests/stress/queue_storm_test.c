@@ -37,6 +37,14 @@ static uint64_t checksum(uint32_t life, uint32_t number)
     return (life * UINT64_C(0x9e3779b97f4a7c15)) ^ number;
 }
 
+/* The status of a life that went wrong; what went wrong is said here, for nobody else can tell. */
+static int go_wrong(const char *verb, ssize_t rv)
+{
+    printf("# process %d: %s gave %s: %s\n", (int)getpid(), verb, kin_errname((int)rv),
+           kin_errmsg());
+    return 1;
+}
+
 static int produce(void *ctx)
 {
     struct storm *s = ctx;
@@ -52,7 +60,7 @@ static int produce(void *ctx)
         } else if (rv == KIN_ETIMEDOUT) {
             i--;
         } else {
-            return 1;
+            return go_wrong("put", rv);
         }
     }
     return 0;
@@ -68,7 +76,12 @@ static int consume(void *ctx)
         if (size == KIN_ECLOSED) {
             return 0;
         }
+        if (size < 0) {
+            return go_wrong("get", size);
+        }
         if (size < (ssize_t)sizeof *m || m->check != checksum(m->life, m->number)) {
+            printf("# a message of %zd bytes says life %u, number %u, check %llx\n", size, m->life,
+                   m->number, (unsigned long long)m->check);
             return 1;
         }
         s->life[m->life].seen++;

@@ -102,6 +102,40 @@ TEST(a_buffer_too_short_or_of_the_wrong_kind_loses_nothing)
     kin_queue_free(queue);
 }
 
+static kin_queue *seen_queue;
+static int unwanted; /* 0: a message that is too long; 1: one of the wrong kind */
+
+/* Somebody has seen a message. Before he takes it another one does, and one that he would not want
+ * lies in its cell. */
+static void put_another_in_its_cell(const char *name)
+{
+    if (strcmp(name, "ring.seen") != 0) {
+        return;
+    }
+    kin__step_hook(NULL);
+    char back[8];
+    CHECK_EQ(kin_queue_get_bytes(seen_queue, back, sizeof back, 0), 1);
+    CHECK_OK(unwanted == 0 ? kin_queue_put_bytes(seen_queue, "0123456789", 10, 0)
+                           : kin_queue_put(seen_queue, kin_int(5), 0));
+}
+
+TEST(only_the_message_that_is_next_is_refused)
+{
+    for (unwanted = 0; unwanted < 2; unwanted++) {
+        seen_queue = new_queue(2);
+        CHECK_OK(kin_queue_put_bytes(seen_queue, "a", 1, 0));
+        CHECK_OK(kin_queue_put_bytes(seen_queue, "bc", 2, 0));
+        char back[8];
+        kin__step_hook(put_another_in_its_cell);
+        CHECK_EQ(kin_queue_get_bytes(seen_queue, back, sizeof back, 0), 2);
+        CHECK_MEM(back, "bc", 2);
+        CHECK_ERROR(kin_queue_get_bytes(seen_queue, back, sizeof back, 0),
+                    unwanted == 0 ? KIN_EBUFTOOSHORT : KIN_ETYPE);
+        CHECK_EQ(kin_queue_qsize(seen_queue), 1);
+        kin_queue_free(seen_queue);
+    }
+}
+
 TEST(an_empty_queue_and_a_full_one_say_so_or_wait)
 {
     kin_queue *queue = new_queue(3);

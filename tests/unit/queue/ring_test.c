@@ -1,4 +1,4 @@
-#include "domain/room.h"
+#include "domain/map.h"
 #include "harness.h"
 #include "queue/room.h"
 
@@ -43,14 +43,18 @@ static void get(const kin__ring *ring, int number)
     kin__ring_finish(&claim);
 }
 
+static kin__cell *cell_of(const kin__ring *ring, uint64_t position)
+{
+    return &ring->at->cells[position & (ring->count - 1)];
+}
+
 /* As if so many messages had gone through it. */
 static void wind_on(const kin__ring *ring, uint64_t position)
 {
     uint64_t serial = (uint64_t)ring->serial;
     for (uint32_t i = 0; i < ring->count; i++) {
         uint64_t at = (position + i) % wraps_at;
-        atomic_store(&ring->at->cells[at & (ring->count - 1)].state,
-                     (uint64_t)1 << 61 | at << 27 | serial);
+        atomic_store(&cell_of(ring, at)->state, (uint64_t)1 << 61 | at << 27 | serial);
     }
     atomic_store(&ring->at->head, serial << 34 | position);
     atomic_store(&ring->at->tail, serial << 34 | position);
@@ -353,6 +357,88 @@ TEST(who_is_late_for_a_freed_ring_leaves_what_lies_there_alone)
         }
         CHECK_OK(kin__block_free(text));
     }
+}
+
+static const kin__ring *seen_ring;
+static unsigned char *text_of_ring;
+static int letter;
+
+/* Somebody has seen a message. Before he takes it another one does, and then the ring is freed and
+ * its memory is text. */
+static void recycle_under_the_taker(const char *name)
+{
+    if (strcmp(name, "ring.seen") != 0) {
+        return;
+    }
+    kin__step_hook(NULL);
+    get(seen_ring, 1);
+    size_t size = kin__block_size(seen_ring->at);
+    kin__block_discard(seen_ring->self);
+    text_of_ring = kin__block_new(size, KIN__RAW);
+    CHECK_PTR(text_of_ring, seen_ring->at);
+    memset(text_of_ring, letter, size);
+}
+
+TEST(who_sees_a_message_in_a_freed_ring_neither_takes_nor_refuses_it)
+{
+    static const kin__want small = { .kind = KIN__CELL_BYTES, .room = sizeof(int) };
+    for (letter = 0; letter < 256; letter++) {
+        kin__ring old = new_ring(8);
+        seen_ring = &old;
+        put(&old, 1);
+        kin__step_hook(recycle_under_the_taker);
+        kin__claim claim;
+        enum kin__found found = kin__ring_take(&old, &small, true, &claim);
+        CHECK_NE(found, KIN__GOT);
+        CHECK_NE(found, KIN__SHORT);
+        for (size_t i = 0; i < kin__block_size(text_of_ring); i++) {
+            CHECK_EQ(text_of_ring[i], letter);
+        }
+        CHECK_OK(kin__block_free(text_of_ring));
+    }
+}
+
+static kin__ring next_ring;
+static uint64_t first_page;
+
+/* As above, but a larger ring lies there now, and begins before the old one did: in the middle of it
+ * there is a message of the same position, in the same place. */
+static void enlarge_under_the_taker(const char *name)
+{
+    if (strcmp(name, "ring.seen") != 0) {
+        return;
+    }
+    kin__step_hook(NULL);
+    get(seen_ring, 2048);
+    kin__block_discard(seen_ring->self);
+    base()->rover = first_page;
+    next_ring = new_ring(8192);
+    CHECK_PTR(cell_of(&next_ring, 2048), cell_of(seen_ring, 2048));
+    for (int i = 0; i < 3000; i++) {
+        put(&next_ring, i);
+    }
+}
+
+TEST(who_is_late_for_a_freed_ring_leaves_a_larger_one_around_it_alone)
+{
+    char *room = kin__block_new(20 << PAGE_SHIFT, KIN__RAW);
+    CHECK_OK(kin__block_free(room));
+    first_page = ((uint64_t)(room - page_data(0)) >> PAGE_SHIFT) + 1;
+    base()->rover = first_page + 2; /* pages: 2048 cells */
+    kin__ring old = new_ring(2048);
+    for (int i = 0; i < 2048; i++) {
+        put(&old, i);
+        get(&old, i);
+    }
+    put(&old, 2048);
+    seen_ring = &old;
+    kin__step_hook(enlarge_under_the_taker);
+    kin__claim claim;
+    CHECK_EQ(kin__ring_take(&old, &anything, true, &claim), KIN__HELD);
+    for (int i = 0; i < 3000; i++) {
+        get(&next_ring, i);
+    }
+    kin__block_discard(next_ring.self);
 }
 
 /* Only its beginning was overwritten: the cells behind are still free, but nobody's. */
