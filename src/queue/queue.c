@@ -77,7 +77,7 @@ int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
 
 int kin_queue_close(kin_queue *queue)
 {
-    int rv = kin__block_check(queue, KIN__QUEUE, "close: the queue");
+    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_close: the queue");
     if (rv < 0) {
         return rv;
     }
@@ -130,7 +130,7 @@ void kin_queue_free(kin_queue *queue)
 
 int64_t kin_queue_qsize(kin_queue *queue)
 {
-    int rv = kin__block_check(queue, KIN__QUEUE, "qsize: the queue");
+    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_qsize: the queue");
     if (rv < 0) {
         return rv;
     }
@@ -170,7 +170,7 @@ static int write_into(const parcel *p, void *at)
 static int prepare_apart(parcel *p)
 {
     if (p->size > UINT32_MAX) {
-        return kin__fail(KIN_ERANGE, "put: a message of %zu bytes is too large", p->size);
+        return kin__fail(KIN_ERANGE, "kin_queue_put: a message of %zu bytes is too large", p->size);
     }
     if (p->size <= KIN__CELL_ROOM) {
         return 0;
@@ -215,7 +215,7 @@ static void fill(const parcel *p, kin__cell *cell, const void *small)
 static int put(parcel *p, double timeout)
 {
     int64_t deadline;
-    int rv = kin__block_check(p->queue, KIN__QUEUE, "put: the queue");
+    int rv = kin__block_check(p->queue, KIN__QUEUE, "kin_queue_put: the queue");
     rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
     rv = rv < 0 ? rv : prepare_apart(p);
     if (rv < 0) {
@@ -250,7 +250,7 @@ int kin_queue_put(kin_queue *queue, kin_obj object, double timeout)
 int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double timeout)
 {
     if (bytes == NULL && size != 0) {
-        return kin__fail(KIN_EINVAL, "put: %zu bytes at NULL", size);
+        return kin__fail(KIN_EINVAL, "kin_queue_put_bytes: %zu bytes at NULL", size);
     }
     parcel p = { .queue = queue, .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size };
     return put(&p, timeout);
@@ -268,7 +268,7 @@ typedef struct arrival {
 static int receive(kin_queue *queue, const kin__want *want, double timeout, arrival *ret)
 {
     int64_t deadline;
-    int rv = kin__block_check(queue, KIN__QUEUE, "get: the queue");
+    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_get: the queue");
     rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
     rv = rv < 0 ? rv : kin__queue_take(queue, want, deadline, &ret->claim);
     if (rv < 0) {
@@ -302,13 +302,13 @@ static void consume(kin_queue *queue, const arrival *a)
 
 static int corrupt(void)
 {
-    return kin__fail(KIN_ECORRUPT, "get: a message's bytes are not where its cell says");
+    return kin__fail(KIN_ECORRUPT, "kin_queue_get: a message's bytes are not where its cell says");
 }
 
 int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
 {
     if (ret_object == NULL) {
-        return kin__fail(KIN_EINVAL, "get: the place for the message is NULL");
+        return kin__fail(KIN_EINVAL, "kin_queue_get: the place for the message is NULL");
     }
     const kin__want any = { .kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX };
     arrival a;
@@ -321,7 +321,7 @@ int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
         rv = corrupt();
     } else if (a.claim.kind & KIN__CELL_BYTES) {
         object = kin_bytes(a.bytes, a.claim.size);
-        rv = kin__obj_check(object, "get");
+        rv = kin__obj_check(object, "kin_queue_get");
     } else {
         rv = kin__flat_read(a.bytes, a.claim.size, &object);
     }
@@ -339,7 +339,7 @@ int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
 ssize_t kin_queue_get_bytes(kin_queue *queue, void *buffer, size_t room, double timeout)
 {
     if (buffer == NULL && room != 0) {
-        return kin__fail(KIN_EINVAL, "get: the buffer is NULL");
+        return kin__fail(KIN_EINVAL, "kin_queue_get_bytes: the buffer is NULL");
     }
     const kin__want want = { .kind = KIN__CELL_BYTES, .room = room };
     arrival a;

@@ -91,15 +91,17 @@ static bool try_in_spin(void *ctx)
 static int refused(const attempt *a)
 {
     if (!(a->ret->kind & a->want->kind)) {
-        return kin__fail(KIN_ETYPE, "get: the next message is an object, not bytes");
+        return kin__fail(KIN_ETYPE,
+                         "kin_queue_get_bytes: the next message is an object, not bytes");
     }
-    return kin__fail(KIN_EBUFTOOSHORT, "get: the next message has %u bytes, the buffer has %zu",
+    return kin__fail(KIN_EBUFTOOSHORT,
+                     "kin_queue_get_bytes: the next message has %u bytes, the buffer has %zu",
                      a->ret->size, a->want->room);
 }
 
 static int outcome(const attempt *a)
 {
-    const char *verb = a->want != NULL ? "get" : "put";
+    const char *verb = a->want != NULL ? "kin_queue_get" : "kin_queue_put";
     switch (a->found) {
     case KIN__GOT:
         return 0;
@@ -114,7 +116,7 @@ static int outcome(const attempt *a)
 
 static int give_up(const attempt *a, int64_t deadline)
 {
-    const char *verb = a->want != NULL ? "get" : "put";
+    const char *verb = a->want != NULL ? "kin_queue_get" : "kin_queue_put";
     const char *state = a->want != NULL ? "empty" : "full";
     if (kin__may_wait(deadline)) {
         return kin__fail(KIN_ETIMEDOUT, "%s: the queue stayed %s for as long as the timeout", verb,
@@ -132,7 +134,7 @@ static int fail_freed(const attempt *a)
         kin__ring_forgo(a->ret);
     }
     return kin__fail(KIN_ECLOSED, "%s: the queue was freed meanwhile",
-                     a->want != NULL ? "get" : "put");
+                     a->want != NULL ? "kin_queue_get" : "kin_queue_put");
 }
 
 static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
