@@ -66,7 +66,8 @@ void kin_log_set_handler(kin_log_handler handler, void *ctx)
     struct sink *sink = find_sink(handler, ctx);
     sink = sink != NULL ? sink : make_sink(handler, ctx);
     if (sink == NULL) {
-        kin_log(KIN_LOG_ERROR, "log: no memory for another handler, the one before stays");
+        kin_log(KIN_LOG_ERROR,
+                "kin_log_set_handler: no memory for another handler, the one before stays");
         return;
     }
     current = sink;

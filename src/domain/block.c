@@ -289,11 +289,11 @@ int kin__block_free(void *p)
     place at;
     kin__id self = kin__self();
     if (self == KIN__NOBODY || !locate(p, &at)) {
-        return kin__fail(KIN_EINVAL, "free: %p is no block of the family's memory", p);
+        return kin__fail(KIN_EINVAL, "kin_free: %p is no block of the family's memory", p);
     }
     uint64_t state = atomic_load(&at.header->state);
     if (!BLOCK_IS_HELD(state) || !free_at(&at, state, self)) {
-        return kin__fail(KIN_EFREED, "free: the block at %p was freed before", p);
+        return kin__fail(KIN_EFREED, "kin_free: the block at %p was freed before", p);
     }
     return 0;
 }

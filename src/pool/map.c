@@ -35,7 +35,7 @@ static int submit_chunk(mapping *m, size_t index)
     kin__task *task;
     int rv = kin__task_new(m->pool, m->fn, part, m->kind, &task);
     kin_release(part);
-    return rv < 0 ? rv : kin__pool_submit(m->pool, task, &m->futures[index]);
+    return rv < 0 ? rv : kin__pool_submit(m->pool, task, &m->futures[index], "kin_pool_map");
 }
 
 static int collect_chunk(mapping *m, size_t index, kin_obj *results)
@@ -52,13 +52,21 @@ static int collect_chunk(mapping *m, size_t index, kin_obj *results)
     return rv;
 }
 
+static int wait_for_chunk(mapping *m, size_t index)
+{
+    int rv = kin__future_wait(m->futures[index], m->deadline, "kin_pool_map");
+    return rv == KIN_ETIMEDOUT
+               ? kin__fail(rv, "kin_pool_map: not all items are done within the timeout")
+               : rv;
+}
+
 /* Waits for all chunks, as long as that makes sense. The first failure counts, after all have ended. */
 static int collect(mapping *m, kin__progress *progress, kin_obj *results)
 {
     int first = 0;
     char why[512] = "";
     for (size_t i = 0; i < m->count; i++) {
-        int waited = kin__future_wait(m->futures[i], m->deadline);
+        int waited = wait_for_chunk(m, i);
         int rv = waited < 0 ? waited : collect_chunk(m, i, results);
         if (rv < 0 && first == 0) {
             first = rv;
@@ -77,7 +85,7 @@ static int run(mapping *m, bool shown, kin_obj *ret_results)
 {
     kin__progress progress;
     kin_obj results = kin_list();
-    int rv = kin__obj_check(results, "map");
+    int rv = kin__obj_check(results, "kin_pool_map");
     for (size_t i = 0; rv == 0 && i < m->count; i++) {
         rv = submit_chunk(m, i);
     }
@@ -99,24 +107,25 @@ static int run(mapping *m, bool shown, kin_obj *ret_results)
 
 static int check(const mapping *m, const kin_map_options *options, const kin_obj *ret_results)
 {
-    int rv = kin__block_check(m->pool, KIN__POOL, "map: the pool");
-    rv = rv < 0 ? rv : kin__obj_check(m->items, "map");
+    int rv = kin__block_check(m->pool, KIN__POOL, "kin_pool_map: the pool");
+    rv = rv < 0 ? rv : kin__obj_check(m->items, "kin_pool_map");
     if (rv < 0) {
         return rv;
     }
     for (size_t i = 0; i < 4; i++) {
         if (options->reserved[i] != 0) {
-            return kin__fail(KIN_EINVAL, "map: a reserved option is not zero");
+            return kin__fail(KIN_EINVAL, "kin_pool_map: a reserved option is not zero");
         }
     }
     if (m->fn == NULL || ret_results == NULL) {
-        return kin__fail(KIN_EINVAL, "map: the function, or the place for the results, is NULL");
+        return kin__fail(KIN_EINVAL,
+                         "kin_pool_map: the function, or the place for the results, is NULL");
     }
     if (kin_type_of(m->items) != KIN_TYPE_LIST && kin_type_of(m->items) != KIN_TYPE_TUPLE) {
-        return kin__fail(KIN_ETYPE, "map: the items are no list and no tuple");
+        return kin__fail(KIN_ETYPE, "kin_pool_map: the items are no list and no tuple");
     }
     return m->pool->self == kin__worker_pool()
-               ? kin__fail(KIN_EDEADLK, "map: a worker would wait for its own pool")
+               ? kin__fail(KIN_EDEADLK, "kin_pool_map: a worker would wait for its own pool")
                : 0;
 }
 
@@ -136,7 +145,7 @@ static int map(mapping *m, const kin_map_options *options, kin_obj *ret_results)
     m->count = count == 0 ? 0 : (count - 1) / m->chunk + 1;
     m->futures = kin__os_calloc(m->count + 1, sizeof(kin_future *));
     if (m->futures == NULL) {
-        return kin__fail(KIN_ENOMEM, "map: no memory for %zu chunks", m->count);
+        return kin__fail(KIN_ENOMEM, "kin_pool_map: no memory for %zu chunks", m->count);
     }
     rv = run(m, options->progress, ret_results);
     kin__os_free(m->futures);

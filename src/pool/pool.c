@@ -60,7 +60,8 @@ static int wait_for_phase(kin_pool *pool, uint32_t phase, int64_t deadline)
         }
         if (!kin__may_wait(deadline) ||
             kin__gate_sleep(&pool->changed, ticket, deadline, true) == KIN_ETIMEDOUT) {
-            return kin__fail(KIN_ETIMEDOUT, "the pool has not ended within the timeout");
+            return kin__fail(KIN_ETIMEDOUT,
+                             "kin_pool_join: the pool has not ended within the timeout");
         }
     }
 }
@@ -154,7 +155,7 @@ int kin_pool_new(kin_pool **ret_pool, const kin_pool_options *options)
 
 int kin_pool_close(kin_pool *pool)
 {
-    int rv = kin__block_check(pool, KIN__POOL, "close: the pool");
+    int rv = kin__block_check(pool, KIN__POOL, "kin_pool_close: the pool");
     if (rv < 0) {
         return rv;
     }
@@ -174,7 +175,7 @@ static void poke_nursery(kin_pool *pool)
 
 int kin_pool_terminate(kin_pool *pool)
 {
-    int rv = kin__block_check(pool, KIN__POOL, "terminate: the pool");
+    int rv = kin__block_check(pool, KIN__POOL, "kin_pool_terminate: the pool");
     if (rv < 0) {
         return rv;
     }
@@ -188,16 +189,17 @@ int kin_pool_terminate(kin_pool *pool)
 int kin_pool_join(kin_pool *pool, double timeout)
 {
     int64_t deadline;
-    int rv = kin__block_check(pool, KIN__POOL, "join: the pool");
+    int rv = kin__block_check(pool, KIN__POOL, "kin_pool_join: the pool");
     rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
     if (rv < 0) {
         return rv;
     }
     if (atomic_load(&pool->phase) < KIN__POOL_CLOSING) {
-        return kin__fail(KIN_ESTATE, "join: the pool is open; close or terminate it first");
+        return kin__fail(KIN_ESTATE,
+                         "kin_pool_join: the pool is open; close or terminate it first");
     }
     if (pool->self == kin__worker_pool()) {
-        return kin__fail(KIN_EDEADLK, "join: a worker would wait for its own end");
+        return kin__fail(KIN_EDEADLK, "kin_pool_join: a worker would wait for its own end");
     }
     poke_nursery(pool); /* who terminated the pool may have been killed before he did it */
     rv = wait_for_phase(pool, KIN__POOL_OVER, deadline);

@@ -103,12 +103,12 @@ bool kin__task_is_over(const kin__task *task);
 /* 0 and what it returned, or its code with the sentence. */
 int kin__task_result(kin__task *task, kin_obj *ret_result);
 
-/* ---- submit.c: tasks go in, futures come out ---- */
+/* ---- submit.c: tasks go in, futures come out; `verb` is whose sentences they are ---- */
 
-int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future);
+int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future, const char *verb);
 
 /* Waits for a task's end: 0, KIN_ETIMEDOUT, KIN_EBROKEN, KIN_EDEADLK. */
-int kin__future_wait(kin_future *future, int64_t deadline);
+int kin__future_wait(kin_future *future, int64_t deadline, const char *verb);
 
 /* ---- worker.c ---- */
 

@@ -27,7 +27,8 @@ static kin_obj call_for_item(kin_fn fn, kin_obj item, bool star)
     if (star) {
         return kin_type_of(item) == KIN_TYPE_TUPLE
                    ? fn(item)
-                   : kin_error(KIN_ETYPE, "map with .star: an item is no tuple of arguments");
+                   : kin_error(KIN_ETYPE,
+                               "kin_pool_map with .star: an item is no tuple of arguments");
     }
     kin_obj args = kin_args(item);
     kin_obj returned = kin__obj_own(fn(kin__obj_lend(args)));
@@ -72,9 +73,8 @@ static void run_task(kin__task *task)
         kin__os_leave(0); /* R3 */
     }
     if (kin_type_of(returned) == KIN_TYPE_INVALID) { /* say why, while it is known */
-        const char *why = kin_errmsg();
-        returned = kin_error(kin_error_code(returned), "%s",
-                             why[0] != '\0' ? why : "the task returned no object");
+        int code = kin__obj_check(returned, "the task's result");
+        returned = kin_error(code, "%s", kin_errmsg());
     }
     fflush(stdout); /* R4 */
     kin__task_finish(task, kin__obj_own(returned));

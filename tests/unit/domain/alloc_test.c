@@ -23,6 +23,7 @@ TEST(kin_free_refuses_what_is_not_its_own)
     kin_free(p + 1);
     kin_free(p);
     kin_free(p);
+    CHECK_CONTAINS(kin_errmsg(), "kin_free: ");
     CHECK_CONTAINS(kin_errmsg(), "freed before");
     CHECK_NULL(kin_alloc(0));
 }

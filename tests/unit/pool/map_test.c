@@ -106,6 +106,7 @@ TEST(a_map_takes_no_longer_than_its_timeout)
     CHECK_ERROR(kin_pool_map(pool, stay, kin_range(0, 3), KIN_OPT(kin_map_options, .timeout = 0.05),
                              &results),
                 KIN_ETIMEDOUT);
+    CHECK_STR(kin_errmsg(), "kin_pool_map: not all items are done within the timeout");
     free_whole(pool);
 }
 
@@ -125,6 +126,9 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     CHECK_ERROR(kin_pool_map(pool, NULL, kin_range(0, 3), NULL, &results), KIN_EINVAL);
     CHECK_ERROR(kin_pool_map(pool, square, kin_range(0, 3), NULL, NULL), KIN_EINVAL);
     CHECK_ERROR(kin_pool_map(pool, square, kin_int(3), NULL, &results), KIN_ETYPE);
+    CHECK_STR(kin_errmsg(), "kin_pool_map: the items are no list and no tuple");
+    CHECK_ERROR(kin_pool_map(pool, square, (kin_obj){ 0 }, NULL, &results), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "kin_pool_map: ");
     CHECK_ERROR(kin_pool_map(pool, square, kin_range(0, 3),
                              KIN_OPT(kin_map_options, .timeout = NAN), &results),
                 KIN_EINVAL);

@@ -121,6 +121,7 @@ TEST(joining_takes_no_longer_than_its_timeout)
     CHECK_OK(kin_pool_close(pool));
     CHECK_ERROR(kin_pool_join(pool, 0), KIN_ETIMEDOUT);
     CHECK_ERROR(kin_pool_join(pool, 0.02), KIN_ETIMEDOUT);
+    CHECK_STR(kin_errmsg(), "kin_pool_join: the pool has not ended within the timeout");
     kin_pool_free(pool);
     nobody_is_left();
 }
@@ -133,6 +134,7 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     CHECK_ERROR(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .reserved = { 1 })), KIN_EINVAL);
     CHECK_NULL(pool);
     CHECK_ERROR(kin_pool_close(NULL), KIN_EINVAL);
+    CHECK_STR(kin_errmsg(), "kin_pool_close: the pool is NULL");
     CHECK_ERROR(kin_pool_terminate(NULL), KIN_EINVAL);
     CHECK_ERROR(kin_pool_join(NULL, 0), KIN_EINVAL);
     kin_pool_free(NULL);
@@ -140,6 +142,7 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     kin_future *future = NULL;
     kin_obj o;
     CHECK_ERROR(kin_pool_submit(pool, NULL, kin_args(kin_str("x")), NULL, &future), KIN_EINVAL);
+    CHECK_STR(kin_errmsg(), "kin_pool_submit: the function is NULL");
     CHECK_ERROR(kin_pool_submit(NULL, square, kin_args(kin_str("x")), NULL, &future), KIN_EINVAL);
     CHECK_ERROR(kin_pool_submit(pool, square, kin_str("no tuple"), NULL, &future), KIN_ETYPE);
     CHECK_ERROR(kin_pool_submit(pool, square, kin_args(),
@@ -148,6 +151,7 @@ TEST(bad_arguments_are_refused_with_a_sentence)
     CHECK_NULL(future);
     CHECK_ERROR(kin_pool_join(pool, NAN), KIN_EINVAL);
     CHECK_ERROR(kin_future_get(NULL, &o, 0), KIN_EINVAL);
+    CHECK_STR(kin_errmsg(), "kin_future_get: the future is NULL");
     CHECK_ERROR(kin_future_wait(NULL, 0), KIN_EINVAL);
     CHECK(!kin_future_done(NULL));
     kin_future_free(NULL);

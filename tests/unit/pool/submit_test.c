@@ -89,7 +89,9 @@ TEST(waiting_takes_no_longer_than_its_timeout_and_the_pool_goes_on)
     CHECK_ERROR(kin_future_get(future, &o, 0), KIN_ETIMEDOUT);
     CHECK_ERROR(kin_future_get(future, &o, -1), KIN_ETIMEDOUT);
     CHECK_ERROR(kin_future_get(future, &o, 0.02), KIN_ETIMEDOUT);
+    CHECK_STR(kin_errmsg(), "kin_future_get: the task is not done within the timeout");
     CHECK_ERROR(kin_future_wait(future, 0.12), KIN_ETIMEDOUT);
+    CHECK_STR(kin_errmsg(), "kin_future_wait: the task is not done within the timeout");
     CHECK_OK(kin_pool_apply(pool, square, kin_args(kin_int(4)), &o));
     kin_future_free(future);
     free_whole(pool);
@@ -164,7 +166,9 @@ TEST(an_error_is_no_tuple_of_arguments)
     kin_pool *pool = pool_of(1);
     kin_obj o;
     CHECK_ERROR(kin_pool_apply(pool, square, kin_error(KIN_EUSER, "no"), &o), KIN_ETYPE);
+    CHECK_STR(kin_errmsg(), "kin_pool_apply: the arguments are no tuple; see kin_args");
     CHECK_ERROR(kin_pool_apply(pool, square, (kin_obj){ 0 }, &o), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "kin_pool_apply: ");
     free_whole(pool);
 }
 

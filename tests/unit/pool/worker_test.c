@@ -156,3 +156,29 @@ TEST(what_a_task_has_printed_is_out_when_it_is_done)
     CHECK_EQ(c, 'x');
     close(ends[0]);
 }
+
+/* The second task has failed at something, and says nothing of it in its own result. */
+static kin_obj return_what_could_not_be_made(kin_obj args)
+{
+    (void)args;
+    return kin_str(NULL);
+}
+
+static kin_obj return_nothing_at_all(kin_obj args)
+{
+    (void)args;
+    (void)kin_sleep(NAN);
+    return (kin_obj){ 0 };
+}
+
+TEST(a_result_that_was_never_made_is_told_with_its_own_reason_and_no_other)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    CHECK_ERROR(kin_pool_apply(pool, return_what_could_not_be_made, kin_args(), &o), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "the task's result: ");
+    CHECK_CONTAINS(kin_errmsg(), "kin_str: the text is NULL");
+    CHECK_ERROR(kin_pool_apply(pool, return_nothing_at_all, kin_args(), &o), KIN_EINVAL);
+    CHECK_STR(kin_errmsg(), "the task's result: the object was never made (it is all zeros)");
+    free_whole(pool);
+}
