@@ -11,10 +11,11 @@
  * that are ignored here are ignored there, all others are at their defaults, and none is blocked.
  *
  * What this process has printed comes before what the program prints: stdout and stderr are flushed.
- * SIGPIPE is never raised here: a program need not read all of its input.
+ * Input that a program does not read raises no SIGPIPE here: it need not read all of it.
  *
  * A program that cannot be started is an error of the call that tried: KIN_ENOENT (no such program,
- * or no such directory to start it in), KIN_EACCES, KIN_EAGAIN, KIN_ENOMEM, KIN_EMFILE.
+ * or no such directory to start it in), KIN_EACCES, KIN_EAGAIN, KIN_ENOMEM, KIN_EMFILE; KIN_EOS for
+ * what else the kernel may say: that it is no program, or that the arguments are too long.
  */
 #ifndef KIN_SUBPROCESS_H
 #define KIN_SUBPROCESS_H
@@ -71,11 +72,11 @@ typedef struct kin_completed_process {
 KIN_API void kin_completed_process_done(kin_completed_process *completed);
 
 /* Runs a program to its end: argv[0] is searched for in the program's PATH unless it has a slash; a
- * NULL ends argv. `options` may be NULL; so may `ret_completed`. KIN_ETIMEDOUT: it was killed (with
- * its group, if it has one) and what it had written until then is in *ret_completed; so it is
- * with KIN_EFAILED, and with KIN_ENOTFOUND, which .check makes of a code that nobody knows. Otherwise
- * *ret_completed is left as it was when the call fails, and the program was killed if it was
- * started. */
+ * relative path begins at .cwd; a NULL ends argv. `options` may be NULL; so may `ret_completed`.
+ * KIN_ETIMEDOUT: it was killed (with its group, if it has one; its code is KIN_RUNNING if it is not
+ * ours to kill) and what it had written until then is in *ret_completed; so it is with KIN_EFAILED,
+ * and with KIN_ENOTFOUND, which .check makes of a code that nobody knows. Otherwise *ret_completed is
+ * left as it was when the call fails, and the program was killed if it was started. */
 KIN_API int kin_run(const char *const argv[], const kin_run_options *options,
                     kin_completed_process *ret_completed);
 
@@ -109,7 +110,8 @@ KIN_API int kin_popen_communicate(kin_popen *popen, const void *input, size_t si
 KIN_API int kin_popen_wait(kin_popen *popen, double timeout);
 
 /* 0 also when it has ended before. With .group or .session all of the group gets the signal; what the
- * program has left behind there gets it also when it has ended itself. */
+ * program has left behind there gets it also when it has ended itself (and when somebody else has
+ * reaped it: from Linux 6.9). */
 KIN_API int kin_popen_send_signal(kin_popen *popen, int signal);
 KIN_API int kin_popen_terminate(kin_popen *popen);
 KIN_API int kin_popen_kill(kin_popen *popen);
@@ -121,6 +123,7 @@ KIN_API int kin_popen_close_stdin(kin_popen *popen);
  * stays a zombie until it is freed, so that no other group can get its number. */
 KIN_API int kin_popen_poll(kin_popen *popen);
 
+/* Its number, which may be another's once it has been waited for. */
 KIN_API int kin_popen_pid(const kin_popen *popen);
 
 /* This process's ends of the pipes, valid until the popen is freed or has communicated; -1 where

@@ -38,8 +38,28 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 #include <unwind.h>
+
+#ifndef sigev_notify_thread_id /* glibc has not always had the name */
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+/* Where it was; and out of a function that has just been called. */
+#if defined(__x86_64__)
+#define PC(r) ((uintptr_t)(r)->gregs[REG_RIP])
+#define RETURN(r)                                                                                  \
+    ((r)->gregs[REG_RIP] = *(const greg_t *)(uintptr_t)(r)->gregs[REG_RSP],                        \
+     (r)->gregs[REG_RSP] += (greg_t)sizeof(greg_t))
+#elif defined(__aarch64__)
+#define PC(r) ((uintptr_t)(r)->pc)
+#define RETURN(r) ((r)->pc = (r)->regs[30])
+#else
+#define PC(r) ((void)(r), UINTPTR_MAX)
+#define RETURN(r) ((void)(r))
+#endif
 
 enum {
     STACK = 64 * 1024,
@@ -71,6 +91,7 @@ static struct {
     volatile sig_atomic_t step;
     siginfo_t info;
     const void *entry; /* where the handler returns to: the next frame is the crash */
+    ucontext_t *context;
     void *frames[FRAMES];
     size_t begin; /* of the text, after the process's name */
     size_t length;
@@ -238,12 +259,20 @@ static _Unwind_Reason_Code take_frame(struct _Unwind_Context *frame, void *ctx)
     return _URC_NO_REASON;
 }
 
+/* From a call of nothing (NULL, or what is no code) no unwinder knows the way: it begins at the
+ * caller then. The registers are put back for the core. */
 static void take_frames(void)
 {
     struct walk walk = { .frames = report.frames };
     memset(report.frames, 0,
            sizeof report.frames); /* what is there counts if we crash on the way */
+    mcontext_t *registers = &report.context->uc_mcontext;
+    mcontext_t saved = *registers;
+    if (report.info.si_signo == SIGSEGV && (uintptr_t)report.info.si_addr == PC(registers)) {
+        RETURN(registers);
+    }
     (void)_Unwind_Backtrace(take_frame, &walk);
+    *registers = saved;
 }
 
 /* The frames of the handler itself come first; under a sanitizer it was not the kernel who called. */
@@ -318,9 +347,13 @@ static void shut_out_others(void)
     pthread_sigmask(SIG_SETMASK, &others, NULL);
 }
 
-static void on_alarm(int signal)
+static void on_alarm(int signal, siginfo_t *info, void *context)
 {
     uint64_t reporter = atomic_load(&report.reporter);
+    (void)context;
+    if (info->si_code == SI_TIMER && info->si_value.sival_ptr != &report) {
+        return; /* the program has a timer, too */
+    }
     if ((pid_t)(reporter & UINT32_MAX) != gettid()) {
         (void)syscall(SYS_tgkill, getpid(), (pid_t)(reporter & UINT32_MAX), signal);
         return;
@@ -329,13 +362,36 @@ static void on_alarm(int signal)
     go_on();
 }
 
+/* In this thread: a signal for the process may go to another one, that sits in sigwait. */
+static bool ring_here(void)
+{
+    struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
+    event.sigev_value.sival_ptr = &report;
+    event.sigev_notify_thread_id = gettid();
+    const long second[4] = { 1, 0, 1, 0 }; /* the kernel's itimerspec */
+    int timer;                             /* its timer_t: libc's may allocate */
+    return syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) == 0 &&
+           syscall(SYS_timer_settime, timer, 0, second, NULL) == 0;
+}
+
+/* What alarm the program had set is none any more, nor is one that waits. */
 static void limit_steps(void)
 {
-    struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_ONSTACK };
+    struct sigaction action = { .sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    sigset_t alarm;
     sigfillset(&action.sa_mask);
     sigaction(SIGALRM, &action, NULL);
-    const struct itimerval second = { .it_interval = { .tv_sec = 1 }, .it_value = { .tv_sec = 1 } };
+    struct itimerval second = { .it_interval = { .tv_sec = 0 } };
     setitimer(ITIMER_REAL, &second, NULL);
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    for (int i = 0; i < 2; i++) { /* the thread's and the process's */
+        (void)sigtimedwait(&alarm, NULL, &(struct timespec){ .tv_sec = 0 });
+    }
+    if (!ring_here()) {
+        second.it_interval.tv_sec = second.it_value.tv_sec = 1;
+        setitimer(ITIMER_REAL, &second, NULL);
+    }
 }
 
 /* Whether this thread reports; *ret_again: it did so already, when it crashed once more. */
@@ -355,9 +411,7 @@ static bool is_reporter(bool *ret_again)
 
 static void on_crash(int signal, siginfo_t *info, void *context)
 {
-    (void)context;
     bool again;
-    shut_out_others();
     while (!is_reporter(&again)) { /* R2 */
         pause();
     }
@@ -366,8 +420,10 @@ static void on_crash(int signal, siginfo_t *info, void *context)
         report.info = *info;
         report.info.si_signo = signal;
         report.entry = __builtin_return_address(0);
+        report.context = context;
         limit_steps();
     }
+    shut_out_others(); /* now: a SIGALRM of the program's that waits would end it */
     go_on();
 }
 

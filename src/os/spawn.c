@@ -210,17 +210,16 @@ BARE static void let_signals_in(const void *mask)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask != NULL ? mask : none, NULL, MASK_SIZE);
 }
 
-/* Comes back only with what stopped it. One that may not be executed counts, when no later one is. */
+/* Comes back only with what stopped it: the first file that was there and could not be run, unless a
+ * later one can. */
 BARE static int execute(const kin__spawn *how)
 {
     const char *const *env = how->env != NULL ? how->env : (const char *const *)environ;
     int error = ENOENT;
     for (const char *const *path = how->paths; *path != NULL; path++) {
         syscall(SYS_execve, *path, how->argv, env);
-        if (errno == EACCES) {
-            error = EACCES;
-        } else if (errno != ENOENT && errno != ENOTDIR) {
-            return errno;
+        if (error == ENOENT && errno != ENOTDIR) {
+            error = errno;
         }
     }
     return error;
@@ -316,6 +315,7 @@ struct pidfd_info {
     uint32_t ids[11];
     int32_t status;
 };
+#define BY_PIDFD ((idtype_t)3) /* glibc has the name since 2.36 */
 #define PIDFD_STATUS UINT64_C(8)
 #define PIDFD_ASK _IOWR(0xFF, 11, struct pidfd_info)
 
@@ -329,12 +329,23 @@ static bool remembers(int pidfd, int *ret_status)
     return true;
 }
 
+/* By the pidfd: when somebody else has reaped this one, the number may be another child's. Not every
+ * kernel waits by it, and the program may have closed it. */
+static int look(pid_t pid, int pidfd, int flags, siginfo_t *ret_info)
+{
+    int rv = pidfd < 0 ? -1 : waitid(BY_PIDFD, (id_t)pidfd, ret_info, flags);
+    if (rv == 0 || (pidfd >= 0 && (errno == ECHILD || errno == EINTR))) {
+        return rv;
+    }
+    return waitid(P_PID, (id_t)pid, ret_info, flags);
+}
+
 int kin__os_ended(pid_t pid, int pidfd, bool keep, int *ret_code)
 {
     siginfo_t info = { .si_pid = 0 };
     int flags = WEXITED | WNOHANG | (keep ? WNOWAIT : 0);
     int status;
-    while (waitid(P_PID, (id_t)pid, &info, flags) < 0) {
+    while (look(pid, pidfd, flags, &info) < 0) {
         if (errno == ECHILD && remembers(pidfd, &status)) {
             *ret_code = kin__os_exit_code(status);
             return 1;
@@ -348,4 +359,11 @@ int kin__os_ended(pid_t pid, int pidfd, bool keep, int *ret_code)
     }
     *ret_code = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
     return 0;
+}
+
+int kin__os_signal_group_by(int pidfd, int signal)
+{
+    const unsigned group = 4; /* from Linux 6.9 */
+    long rv = syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, group);
+    return rv == 0 || errno == ESRCH ? 0 : -errno;
 }

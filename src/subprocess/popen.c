@@ -9,7 +9,8 @@
  * Rules.
  *   R1  A pid is signalled only as long as we have not reaped it: it cannot be another's.
  *   R2  A program that leads a group is reaped when it is freed, and not before. Until then its
- *       number is the group's, and what it has left behind can be signalled when it has ended.
+ *       number is the group's, and what it has left behind can be signalled when it has ended. When
+ *       somebody else has reaped it, only its pidfd still leads there.
  *   R3  Strays are a stack that is taken as a whole, by one exchange, and put back one by one: so
  *       there is no lock, which a fork could copy as held.
  *   R4  A forked child has copies of all that, and waits for, signals and reaps nobody.
@@ -59,7 +60,16 @@ int kin__popen_await(kin_popen *p, int64_t deadline)
 int kin__popen_signal(kin_popen *p, int signal)
 {
     kin__popen_settle(p);
-    int rv = p->reaped ? 0 : kin__os_kill(p->group ? -p->pid : p->pid, signal);
+    if (p->reaped) {
+        if (p->group) { /* the number may be another's; where the kernel is too old, so be it */
+            (void)kin__os_signal_group_by(p->pidfd, signal);
+        }
+        return 0;
+    }
+    int rv = kin__os_kill(p->group ? -p->pid : p->pid, signal);
+    if (rv == -ESRCH && p->group) { /* it has gone to another one */
+        rv = kin__os_kill(p->pid, signal);
+    }
     return rv == -ESRCH ? 0 : rv;
 }
 

@@ -76,8 +76,10 @@ static int finish(kin_popen *p, const kin_run_options *options, int rv)
     end(p);
     kin__popen_drain(p);
     return rv == -ETIMEDOUT
-               ? kin__fail(KIN_ETIMEDOUT, "kin_run: %s (pid %d) was killed after %g seconds",
-                           p->name, (int)p->pid, options->timeout)
+               ? kin__fail(KIN_ETIMEDOUT,
+                           "kin_run: %s (pid %d) was not done after %g seconds, and %s", p->name,
+                           (int)p->pid, options->timeout,
+                           p->returncode == KIN_RUNNING ? "could not be killed" : "was killed")
                : kin__fail_os(rv, "kin_run: cannot talk to %s", p->name);
 }
 

@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -164,6 +166,27 @@ TEST(an_abort_is_told_with_the_names_of_its_frames)
     check_begins(scene->crash.text, "signal 6 (SIGABRT)\n  #0 ");
     CHECK_CONTAINS(scene->crash.text, " abort\n");
     CHECK_EQ((intmax_t)scene->crash.address, 0);
+}
+
+static WRONG int call_nothing(void *ctx)
+{
+    int (*volatile nothing)(void) = (int (*)(void))0;
+    (void)ctx;
+    return nothing() + 1;
+}
+
+TEST(a_call_of_nothing_is_told_with_its_caller)
+{
+#if !defined(__x86_64__) && !defined(__aarch64__)
+    SKIP("only where we know the registers");
+#endif
+    set_the_scene();
+    CHECK_EQ(crash_of(call_nothing, NULL), -SIGSEGV);
+    char text[200];
+    snprintf(text, sizeof text, "signal 11 (SIGSEGV) at address 0x0\n  #0 %s",
+             UNDER_TSAN ? "" : program_invocation_short_name);
+    check_begins(scene->crash.text, text);
+    CHECK_CONTAINS(scene->crash.text, " __libc_start_main");
 }
 
 static int wait_for_a_signal(void *ctx)
@@ -386,6 +409,64 @@ TEST(nobody_who_reads_stderr_keeps_a_process_from_ending)
     set_the_scene();
     CHECK_EQ(crash_of(abort_before_a_full_pipe, NULL), -SIGABRT);
     CHECK_EQ(scene->crash.published, 2);
+}
+
+/* The rest of the process waits for every signal that comes. */
+static void *abort_without_a_reader(void *ctx)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+    abort_before_a_full_pipe(ctx);
+    return NULL;
+}
+
+static int abort_beside_a_waiter(void *ctx)
+{
+    pthread_t thread;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    pthread_create(&thread, NULL, abort_without_a_reader, ctx);
+    int taken;
+    while (sigwait(&all, &taken) == 0) {
+    }
+    return 1;
+}
+
+TEST(nobody_who_waits_for_signals_keeps_it_from_ending_either)
+{
+    set_the_scene();
+    CHECK_EQ(crash_of(abort_beside_a_waiter, NULL), -SIGABRT);
+    CHECK_EQ(scene->crash.published, 2);
+}
+
+/* Two that wait, and timers that ring again and again. */
+static int segfault_among_alarms(void *ctx)
+{
+    sigset_t alarm;
+    timer_t timer;
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
+    const struct itimerspec often = { { .tv_nsec = 100000 }, { .tv_nsec = 100000 } };
+    const struct itimerval as_often = { { .tv_usec = 10 }, { .tv_usec = 10 } };
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarm, NULL);
+    CHECK_EQ(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    CHECK_EQ(timer_settime(timer, 0, &often, NULL), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &as_often, NULL), 0);
+    raise(SIGALRM);
+    kill(getpid(), SIGALRM);
+    return segfault(ctx);
+}
+
+TEST(alarms_of_the_program_do_not_disturb)
+{
+    set_the_scene();
+    CHECK_EQ(crash_of(segfault_among_alarms, NULL), -SIGSEGV);
+    CHECK_EQ(scene->crash.published, 2);
+    CHECK_EQ(scene->crash.signal, SIGSEGV);
+    CHECK_NULL(strstr(scene->crash.text, "sigmask")); /* the frames are those of the crash */
 }
 
 /* Both crash at once; the second waits for the end. */

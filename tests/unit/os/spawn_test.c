@@ -181,7 +181,10 @@ TEST(a_file_that_is_no_program_is_said_to_be_none)
     CHECK_EQ(write(fd, "hello\n", 6), 6);
     CHECK_EQ(fchmod(fd, 0755), 0);
     kin__os_close(fd);
-    CHECK_EQ(spawn_paths(path, "/bin/true"), -ENOEXEC);
+    CHECK_EQ(spawn_paths(path, NULL), -ENOEXEC);
+    CHECK_EQ(spawn_paths(path, "/no/such/program"), -ENOEXEC);
+    CHECK_EQ(spawn_paths(path, "/etc/passwd"), -ENOEXEC);
+    CHECK_EQ(test_join(spawn_paths(path, "/bin/true")), 0);
     unlink(path);
 }
 
@@ -594,6 +597,36 @@ TEST(how_it_ended_is_told_once_or_as_often_as_one_keeps_it)
     if (pidfd >= 0) {
         kin__os_close(pidfd);
     }
+}
+
+TEST(a_child_that_got_the_number_of_a_reaped_one_is_not_taken_for_it)
+{
+    int pidfd;
+    int code = 77;
+    pid_t gone = spawn_watched("exit 5", &pidfd);
+    if (pidfd < 0) {
+        SKIP("no pidfds here");
+    }
+    CHECK_EQ(test_join(gone), 5);
+    pid_t other = spawn_line("exit 6", (kin__spawn){ STDIO });
+    CHECK_EQ(kin__os_wait_child(other, -1, KIN__NEVER), 0);
+    int rv = kin__os_ended(other, pidfd, false, &code); /* as if its number were that of `gone` */
+    CHECK(rv == -ECHILD || (rv == 1 && code == 5));
+    CHECK_EQ(test_join(other), 6);
+    kin__os_close(pidfd);
+}
+
+TEST(a_pidfd_that_was_closed_behind_its_back_costs_no_code)
+{
+    int code = 77;
+    int pidfd;
+    pid_t pid = spawn_watched("exit 5", &pidfd);
+    CHECK_EQ(kin__os_wait_child(pid, -1, KIN__NEVER), 0);
+    if (pidfd >= 0) {
+        kin__os_close(pidfd);
+    }
+    CHECK_EQ(kin__os_ended(pid, pidfd, false, &code), 0);
+    CHECK_EQ(code, 5);
 }
 
 /* ---- threads -------------------------------------------------------------------------- */

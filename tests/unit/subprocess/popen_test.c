@@ -230,6 +230,41 @@ TEST(what_a_leader_left_behind_gets_the_signal_when_it_has_ended)
     CHECK(!is_child_of_ours(pid));
 }
 
+TEST(what_a_reaped_leader_left_behind_gets_the_signal_where_the_kernel_can)
+{
+    int held;
+    kin__os_ignore_signal(SIGCHLD);
+    kin_popen *popen =
+        start_family("sleep 1000 & echo here", (kin_run_options){ .group = true }, &held);
+    is_code_or_unknown(kin_popen_wait(popen, KIN_FOREVER), 0);
+    int probe = kin__os_pidfd(getpid());
+    bool can = kin__os_signal_group_by(probe, 0) == 0;
+    CHECK_OK(kin_popen_kill(popen));
+    if (!can) { /* its group has the number that the leader had, and nobody else took it so fast */
+        CHECK_EQ(kill(-kin_popen_pid(popen), SIGKILL), 0);
+    }
+    wait_for_end_of(held);
+    kin_popen_free(popen);
+    if (probe >= 0) {
+        close(probe);
+    }
+    kin__os_default_signal(SIGCHLD);
+}
+
+TEST(a_leader_that_has_left_its_group_gets_the_signal)
+{
+    if (run_line("command -v perl >/dev/null") != 0) {
+        SKIP("no perl, and no shell leaves its group");
+    }
+    kin_popen *popen = start_line(
+        "exec perl -e 'setpgrp(0, getpgrp(getppid())); $| = 1; print \"here\\n\"; sleep'", "here\n",
+        (kin_run_options){ .group = true });
+    CHECK_EQ(getpgid(kin_popen_pid(popen)), getpgrp());
+    CHECK_OK(kin_popen_terminate(popen));
+    CHECK_EQ(kin_popen_wait(popen, KIN_FOREVER), -SIGTERM);
+    kin_popen_free(popen);
+}
+
 TEST(without_a_group_the_program_alone_gets_it)
 {
     int held;
