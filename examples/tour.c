@@ -43,9 +43,10 @@ static void show_process(void)
 
 static kin_obj touch_nothing(kin_obj args)
 {
+    volatile uintptr_t nowhere = 0x2a;
     (void)args;
-    (void)freopen("/dev/null", "w", stderr); /* where its frames would go, too */
-    *(volatile int *)0x2a = 1;
+    close(STDERR_FILENO); /* where its frames would go, too */
+    *(volatile int *)nowhere = 1;
     return kin_none();
 }
 

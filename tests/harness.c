@@ -238,6 +238,7 @@ int main(int argc, char **argv)
 {
     join_kill_loop();
     kin__process_enter(argc, argv); /* a child that a test spawned stays in there */
+    have_own_names();
 
     size_t count = (size_t)(__stop_kin_tests - __start_kin_tests), number = 0;
     const struct test **tests = malloc((count + 1) * sizeof tests[0]);

@@ -37,6 +37,7 @@ struct list {
     char (*lines)[LINE_SIZE];
     size_t count, room;
 };
+void have_own_names(void); /* once, before all tests */
 void list_all(struct list *list);
 
 /* These fail the test when there is more than before, or a child. */

@@ -37,8 +37,8 @@
  * buffered for stdout and stderr is printed once.
  *
  * The result of the function is the child's exit code: none is 0, an int is that code (of which the
- * kernel keeps the lowest 8 bits), an error is 1, and its text goes to stderr; what is none of
- * these is 0.
+ * kernel keeps the lowest 8 bits; 255 for one of more than 64 bits), true is 1, an error is 1, and its
+ * text goes to stderr; what is none of these is 0.
  */
 #ifndef KIN_PROCESS_H
 #define KIN_PROCESS_H
@@ -118,7 +118,8 @@ KIN_AUTO(kin_process)
 /* ---- verbs ---------------------------------------------------------------------------- */
 
 /* Starts the child. KIN_ESTATE the second time, and when a program without kin_init is to spawn;
- * KIN_EAGAIN when there are too many processes, KIN_ENOMEM, KIN_EMFILE; then it may be tried again.
+ * KIN_EAGAIN when there are too many processes, KIN_ENOMEM, KIN_EMFILE, KIN_EBROKEN when the fork
+ * server dies meanwhile; then it may be tried again.
  * Warns, once, when a process forks that has other threads. */
 KIN_API int kin_process_start(kin_process *process);
 
@@ -151,8 +152,8 @@ KIN_API int kin_at_exit_cancel(int id);
 /* ---- questions ------------------------------------------------------------------------ */
 
 /* How the child ended: its exit code, -9 when SIGKILL ended it (-N: signal N), KIN_RUNNING when it
- * has not. KIN_ENOTFOUND when a signal ended it and somebody else has reaped it (a wait() of yours,
- * SIGCHLD ignored, or the fork server killed). */
+ * has not. KIN_ENOTFOUND when its function did not return (a signal, an exit() of its own) and
+ * somebody else has reaped it (a wait() of yours, SIGCHLD ignored, or the fork server killed). */
 KIN_API int kin_process_exitcode(const kin_process *process);
 
 /* Whether the child was started and has not ended. */

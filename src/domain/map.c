@@ -119,9 +119,21 @@ static void lay_out(domain *d, uint64_t size)
     atomic_init(&d->seed, any);
 }
 
+static bool awaited;
+
+void kin__domain_await(void)
+{
+    awaited = true;
+}
+
 int kin__domain_make(void)
 {
-    int fd = kin__os_memfd("kin");
+    if (awaited) {
+        return kin__fail(KIN_ESTATE,
+                         "this process was started to run a function and has not come to kin_init "
+                         "yet: what lies in the family's memory is made below that");
+    }
+    int fd = kin__os_clear_of_stdio(kin__os_memfd("kin")); /* printf would write to it */
     if (fd < 0) {
         return kin__fail_os(fd, "cannot make the family's memory");
     }
@@ -161,6 +173,10 @@ void kin__domain_moved(int fd)
 int kin__domain_attach(const kin__place *place)
 {
     void *at = (void *)(uintptr_t)place->at;
+    uint64_t there = 0;
+    if (kin__os_file_size(place->fd, &there) < 0 || there < sizeof(domain)) {
+        return kin__fail(KIN_ECORRUPT, "descriptor %d is not the family's memory", (int)place->fd);
+    }
     if (place->size < sizeof(domain) || place->at % PAGE_SIZE != 0) {
         return kin__fail(KIN_ECORRUPT, "the family's memory cannot be %llu bytes at %p",
                          (unsigned long long)place->size, at);
@@ -177,6 +193,7 @@ int kin__domain_attach(const kin__place *place)
                          (int)place->fd);
     }
     memory_fd = place->fd;
+    awaited = false;
     atomic_store_explicit(&kin__domain_base, at, memory_order_release); /* pairs with base() */
     return 0;
 }

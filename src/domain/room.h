@@ -52,6 +52,10 @@ typedef struct kin__place {
 /* Of a family that this process has joined. */
 void kin__domain_place(kin__place *ret_place);
 
+/* This process has a family, and will be told where its memory is: until then it makes none of its
+ * own, which would lie in the way. */
+void kin__domain_await(void);
+
 /* Maps the family's memory at the same address, in a process that has none yet; the descriptor is
  * ours then. KIN_EAGAIN when something else lies there in this image: another one may have better
  * luck. KIN_ECORRUPT when it is no family's memory. */

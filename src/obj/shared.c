@@ -165,7 +165,8 @@ int kin__func_unpack(const uint64_t words[2], kin_fn *ret_function)
     }
     if (rv == -KIN__NO_MODULE) {
         return kin__fail(KIN_ENOTFOUND,
-                         "a function of module %016llx, which this process has not loaded",
+                         "a function of module %016llx, which this process has not loaded, or "
+                         "in another build",
                          (unsigned long long)words[0]);
     }
     return kin__fail(KIN_ECORRUPT, "a function at %#llx, outside the code of module %016llx",

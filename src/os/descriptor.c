@@ -23,7 +23,8 @@ int kin__os_pipe(int ret_ends[2])
     if (KIN__FAULT(KIN__FAULT_CALL)) {
         return -EMFILE;
     }
-    return pipe2(ret_ends, O_CLOEXEC) < 0 ? -errno : 0;
+    int ends[2];
+    return pipe2(ends, O_CLOEXEC) < 0 ? -errno : kin__os_clear_both(ends, ret_ends);
 }
 
 void kin__os_complain(const char *text, size_t size)
@@ -193,7 +194,7 @@ int kin__os_child_signal_fd(void)
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         return -error;
     }
-    return fd;
+    return kin__os_clear_of_stdio(fd);
 }
 
 void kin__os_drain_signals(int fd)

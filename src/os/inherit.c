@@ -106,6 +106,24 @@ int kin__os_clear_of_stdio(int fd)
     return moved;
 }
 
+int kin__os_clear_both(const int ends[2], int ret_ends[2])
+{
+    int a = kin__os_clear_of_stdio(ends[0]);
+    int b = kin__os_clear_of_stdio(ends[1]);
+    if (a >= 0 && b >= 0) {
+        ret_ends[0] = a;
+        ret_ends[1] = b;
+        return 0;
+    }
+    if (a >= 0) {
+        close(a);
+    }
+    if (b >= 0) {
+        close(b);
+    }
+    return a < 0 ? a : b;
+}
+
 int kin__os_move_to(int fd, int number)
 {
     if (fd == number) {
@@ -195,7 +213,7 @@ int kin__os_die_with_writer(int pipe_end)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", pipe_end);
-    int own = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int own = kin__os_clear_of_stdio(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (own < 0) {
         return -errno;
     }

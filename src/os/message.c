@@ -29,18 +29,7 @@ int kin__os_socketpair(int ret_ends[2])
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return -errno;
     }
-    ends[0] = kin__os_clear_of_stdio(ends[0]);
-    ends[1] = kin__os_clear_of_stdio(ends[1]);
-    int error = ends[0] < 0 ? ends[0] : ends[1] < 0 ? ends[1] : 0;
-    for (int i = 0; i < 2 && error < 0; i++) {
-        if (ends[i] >= 0) {
-            close(ends[i]);
-        }
-    }
-    if (error == 0) {
-        memcpy(ret_ends, ends, sizeof ends);
-    }
-    return error;
+    return kin__os_clear_both(ends, ret_ends);
 }
 
 int kin__os_send(int socket, const kin__message *message)
@@ -108,9 +97,7 @@ int kin__os_receive(int socket, kin__message *message, bool wait)
         return header.msg_flags & MSG_CTRUNC ? -EMFILE : -EMSGSIZE;
     }
     if (n > 0) {
-        if (n > 0) {
-            memcpy(message->fds, fds, (size_t)n * sizeof(int));
-        }
+        memcpy(message->fds, fds, (size_t)n * sizeof(int));
     }
     message->n_fds = n;
     return (int)got;

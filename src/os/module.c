@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MODULES = 64, SEGMENTS = 4, PAGE = 4096 };
@@ -152,12 +153,21 @@ static bool pin(const char *path)
            (dlopen != NULL && dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != NULL);
 }
 
+/* What dlopen was given may begin at a directory that nobody is in by the time that it is needed. */
+static const char *whole_name(const char *file)
+{
+    bool relative = file[0] != '/' && strchr(file, '/') != NULL;
+    char *whole = relative ? realpath(file, NULL) : NULL;
+    return whole != NULL ? whole : file;
+}
+
 static void remember(const module *found)
 {
     for (unsigned i = 0; i < MODULES; i++) {
         int state = FREE;
         if (atomic_compare_exchange_strong(&table[i].state, &state, TAKEN)) {
             table[i].module = *found;
+            table[i].module.file = whole_name(found->file);
             /* pairs with the acquire in known() */
             atomic_store_explicit(&table[i].state, DONE, memory_order_release);
             return;

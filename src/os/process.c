@@ -222,7 +222,7 @@ int kin__os_start_time(pid_t pid, uint64_t *ret_ticks)
 static int open_pidfd(pid_t pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : kin__os_clear_of_stdio(fd);
 }
 
 int kin__os_pidfd(pid_t pid)

@@ -152,7 +152,7 @@ int kin__os_thread_count(void); /* threads of this process, or 1 when it cannot 
 /* ---- starting another program (spawn.c) ------------------------------------------------ */
 
 typedef struct kin__spawn {
-    const char *const *paths; /* tried in this order, as execvp does; NULL ends them */
+    const char *const *paths; /* tried in this order until one can be executed; NULL ends them */
     const char *const *argv;
     const char *const *env; /* NULL: ours */
     const char *cwd;        /* NULL: ours */
@@ -174,6 +174,10 @@ pid_t kin__os_spawn(const kin__spawn *how);
  * `keep` it is not yet); 1: somebody else had reaped it, and the pidfd knew; -EAGAIN: it runs;
  * -ECHILD: nobody knows. pidfd may be -1. */
 int kin__os_ended(pid_t pid, int pidfd, bool keep, int *ret_code);
+
+/* Signals the group that a process leads or led, also when somebody has reaped that: 0 when there is
+ * nobody left, too; -EINVAL or -ENOSYS where the kernel cannot (before Linux 6.9), -EBADF. */
+int kin__os_signal_group_by(int pidfd, int signal);
 
 /* ---- messages with descriptors (message.c) ---------------------------------------------- */
 
@@ -219,7 +223,8 @@ int kin__os_move_above(int fd, int least); /* the new number, close-on-exec, or 
 /* A new descriptor that is not to be taken for stdin, stdout or stderr where those are closed: its
  * number, maybe another one; -errno, and it is closed. What is below 0 stays. */
 int kin__os_clear_of_stdio(int fd);
-int kin__os_move_to(int fd, int number); /* it outlives an exec there */
+int kin__os_clear_both(const int ends[2], int ret_ends[2]); /* or none of them is left */
+int kin__os_move_to(int fd, int number);                    /* it outlives an exec there */
 int kin__os_replace(int fd, int number); /* in one moment, for threads; fd is closed */
 int kin__os_keep_from_exec(int fd);      /* makes it close-on-exec */
 

@@ -196,11 +196,16 @@ static void failed(void *ctx, int code)
     kin__pool_turn(pool, KIN__POOL_OVER);
 }
 
+/* What dies from now on, dies of that. */
+static void forsaken(void *ctx)
+{
+    kin__pool_turn(ctx, KIN__POOL_TERMINATING);
+}
+
 /* The maker has died. Relatives who still wait for a result hear that there will be none. */
 static void orphaned(void *ctx)
 {
     kin_pool *pool = ctx;
-    kin__pool_turn(pool, KIN__POOL_TERMINATING);
     (void)kin_queue_close(pool->queue);
     cancel_queued(pool);
     kin__pool_turn(pool, KIN__POOL_OVER);
@@ -213,6 +218,7 @@ const kin__nursery_ops kin__supervise_ops = { .name = "kin-worker",
                                               .ended = worker_ended,
                                               .tend = tend,
                                               .failed = failed,
+                                              .forsaken = forsaken,
                                               .orphaned = orphaned };
 
 kin_obj kin__supervise_served(kin_obj args)

@@ -20,8 +20,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#define PATIENCE ((int64_t)60 * 1000000000)  /* ns: a main that is slow to come to kin_init */
-#define NEWS_LATE ((int64_t)10 * 1000000000) /* ns: between a child's end and the word of it */
+#define PATIENCE ((int64_t)60 * 1000000000) /* ns: a main that is slow to come to kin_init */
 
 static _Atomic int client = -1;  /* our end (R1) */
 static _Atomic unsigned servers; /* how many there were: to tell one from the next */
@@ -31,12 +30,19 @@ static _Atomic unsigned servers; /* how many there were: to tell one from the ne
 static _Atomic pid_t making; /* who makes one just now; a forked child is not it */
 static kin_fn preload;
 
+static bool server_is_gone(void)
+{
+    bool gone = false;
+    int socket = atomic_load(&client);
+    return kin__os_poll(&socket, &gone, 1, 0) > 0; /* it says nothing there but its end */
+}
+
 int kin_set_forkserver_preload(kin_fn function)
 {
     if (function == (kin_fn)0) {
         return kin__fail(KIN_EINVAL, "kin_set_forkserver_preload: the function is NULL");
     }
-    if (atomic_load(&client) >= 0) {
+    if (atomic_load(&client) >= 0 && !server_is_gone()) {
         return kin__fail(KIN_ESTATE, "kin_set_forkserver_preload: the fork server runs already");
     }
     preload = function;
@@ -87,7 +93,9 @@ static int await_server(pid_t image)
         return kin__fail_os(rv, "the fork server has not come as far as kin_init");
     }
     if (reaped && kin__os_exit_code(status) != 0) {
-        return kin__fail(KIN_EBROKEN, "the fork server could not begin: it ended with %d",
+        return kin__fail(KIN_EBROKEN,
+                         "the fork server ended with %d before it came to kin_init: see what main "
+                         "does above that, and stderr",
                          kin__os_exit_code(status));
     }
     return 0;
@@ -131,6 +139,7 @@ static int make_server(void)
                            .number = "",
                            .function = preload,
                            .args = kin_args(),
+                           .uses = 1,
                            .sentinel = -1,
                            .lifeline = -1,
                            .news = -1,
@@ -215,12 +224,11 @@ static int send_request(const kin_process *p, int packet, int tether)
 /* Nobody holds the other end of a child's line: the server is gone, or could not take it. */
 static int lost_word(void)
 {
-    bool gone;
-    int socket = atomic_load(&client);
-    if (kin__os_poll(&socket, &gone, 1, 0) <= 0) { /* it says nothing there but its end */
+    if (!server_is_gone()) {
         return kin__fail(KIN_EMFILE, "kin_process_start: the fork server has too many files open");
     }
-    return kin__fail(KIN_EBROKEN, "kin_process_start: the fork server died");
+    return kin__fail(KIN_EBROKEN, "kin_process_start: the fork server died%s",
+                     preload != (kin_fn)0 ? ", perhaps of its preload" : "");
 }
 
 /* Waits for the child's first word. */
@@ -230,6 +238,10 @@ static pid_t hear(kin_process *p)
     int pidfd = -1;
     kin__message m = { .bytes = &n, .size = sizeof n, .fds = &pidfd, .n_fds = 1 };
     int rv = kin__os_receive(p->news, &m, true);
+    if (rv == -EMFILE && n.kind == NEWS_STARTED) { /* no room for its pidfd; but it runs */
+        rv = sizeof n;
+        m.n_fds = 0;
+    }
     if (rv < 0) {
         return kin__fail_os(rv, "kin_process_start: no word from the fork server");
     }
@@ -239,20 +251,28 @@ static pid_t hear(kin_process *p)
     if (n.kind == NEWS_FAILED) {
         return kin__fail(n.value, "kin_process_start: the fork server cannot fork %s", p->name);
     }
-    p->sentinel = m.n_fds == 1 ? pidfd : p->sentinel;
+    p->sentinel = m.n_fds == 1 ? kin__os_clear_of_stdio(pidfd) : p->sentinel;
     if (n.kind == NEWS_ENDED) { /* killed before it could say a word */
         p->exitcode = n.value;
     }
     return n.pid;
 }
 
+static bool is_end(int error)
+{
+    return error == -EPIPE || error == -ECONNRESET;
+}
+
 static int post(const kin_process *p, int packet, int tether)
 {
     unsigned used = atomic_load(&servers);
     int rv = send_request(p, packet, tether);
-    if (rv == -EPIPE || rv == -ECONNRESET) { /* the server was killed: another one */
+    if (is_end(rv)) { /* the server was killed: another one */
         rv = need_server(used);
         rv = rv < 0 ? rv : send_request(p, packet, tether);
+    }
+    if (is_end(rv)) {
+        return lost_word();
     }
     return rv < 0 && rv > -4096 ? kin__fail_os(rv, "kin_process_start: cannot ask the fork server")
                                 : rv;
@@ -302,16 +322,14 @@ pid_t kin__process_ask_server(kin_process *p)
     return pid;
 }
 
-int kin__process_hear_end(int line)
+int kin__process_hear_end(int line, int *ret_code)
 {
     news n = { 0 };
-    bool ready;
     kin__message m = { .bytes = &n, .size = sizeof n };
-    int64_t deadline = kin__os_now() + NEWS_LATE;
-    int rv;
-    do {
-        rv = kin__os_poll(&line, &ready, 1, deadline);
-    } while (rv == -EINTR);
-    rv = rv < 0 ? rv : kin__os_receive(line, &m, false);
-    return rv == sizeof n && n.kind == NEWS_ENDED ? n.value : KIN_ENOTFOUND;
+    int rv = kin__os_receive(line, &m, false);
+    if (rv == -EAGAIN) {
+        return rv;
+    }
+    *ret_code = rv == sizeof n && n.kind == NEWS_ENDED ? n.value : KIN_ENOTFOUND;
+    return 0;
 }

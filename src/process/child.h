@@ -4,7 +4,7 @@
 
 #include "room.h"
 
-enum phase { PHASE_NEW, PHASE_STARTING, PHASE_RUNNING, PHASE_ENDED };
+enum phase { PHASE_NEW, PHASE_STARTING, PHASE_RUNNING, PHASE_OVER, PHASE_ENDED };
 enum method { METHOD_FORK, METHOD_SPAWN, METHOD_FORKSERVER, METHODS };
 
 /* What a child leaves for its parent to read, in a page that both map. It is private memory to
@@ -39,7 +39,7 @@ struct kin_process {
     pid_t pid;
     int exitcode;
     int sentinel; /* -1 until somebody asks, or it came from the fork server */
-    int lifeline; /* -1, or what the child holds open where there are no pidfds: children.c */
+    int lifeline; /* -1, or what the child holds open where there are no pidfds: sentinel.c */
     int news;     /* -1, or where the fork server tells how it ended */
     int line;     /* -1, or the other end of news, until it has been sent away */
     kin__record *record; /* NULL before it starts */
@@ -63,28 +63,31 @@ const void *kin__process_key(size_t *ret_size);
 
 /* ---- children.c ---- */
 
+/* The lock of all that changes in process objects. */
+void kin__process_lock(void);
+void kin__process_unlock(void);
+
+/* Locks, if that is this process's child and was started. */
+int kin__process_lock_child(const kin_process *process, const char *verb);
+
+/* With the lock held: the first of a list of all that were started; gives up a use; finds out whether
+ * it has ended, and reaps it; its exit code, for which it may let go of the lock for a while. */
+kin_process *kin__process_list(void);
+void kin__process_drop(kin_process *process);
+void kin__process_settle(kin_process *process);
+int kin__process_code(kin_process *process);
+
 /* What a process must do once before it can have children. */
 int kin__process_prepare(void);
 
 /* This process, as kin_process.maker has it, and when it started. */
 pid_t kin__process_maker(uint64_t *ret_started);
 
-/* In a child that its parent has not forked: holds open what he watches, self->lifeline. */
-void kin__process_hold_lifeline(kin_process *self);
-
 /* For a start: the phase changes to STARTING; then to RUNNING, or back. In the child itself: it is
  * what this process is. */
 int kin__process_begin(kin_process *process);
 void kin__process_began(kin_process *process, pid_t pid);
 void kin__process_not_begun(kin_process *process);
-
-/* The reading end of a pipe that nobody but this process writes to: for its daemons to die with it.
- * A child that is forked has it, too, if it is to be a daemon. */
-int kin__process_tether(void);
-
-/* The other side: this process dies when that pipe has no writer any more. 0, or -errno; -ESRCH when
- * it has none now. Closes the end. */
-int kin__process_tie(int end);
 
 /* For ask.c: p->news and p->line, the two ends of a socket; closes the latter. */
 int kin__process_open_line(kin_process *process);
@@ -95,6 +98,33 @@ void kin__process_reap_strays(void);
 
 /* What a process does in the end: daemons are killed, the other children joined. */
 void kin__process_end_children(void);
+
+/* ---- sentinel.c ---- */
+
+/* The reading end of a pipe that nobody but this process writes to: for its daemons to die with it.
+ * A child that is forked has it, too, if it is to be a daemon. */
+int kin__process_tether(void);
+
+/* The other side: this process dies when that pipe has no writer any more. 0, or -errno; -ESRCH when
+ * it has none now. Closes the end. */
+int kin__process_tie(int end);
+
+/* In a forked child, first of all: closes what was its parent's, but for the end that a daemon is to be
+ * tied to. */
+void kin__process_untie(bool keep_tether);
+
+/* Where there are no pidfds: the pipe by which the process will be watched; and in the child. */
+bool kin__process_has_pidfds(void);
+int kin__process_open_lifeline(kin_process *process);
+void kin__process_hold_lifeline(kin_process *self);
+
+/* With the lock held: a child's sentinel, opened if need be, or -errno. */
+int kin__process_sentinel_of(kin_process *process);
+
+/* ---- question.c ---- */
+
+/* Our parent, who is no child of ours: looked at, and never reaped. */
+int kin__process_join_parent(const kin_process *parent, int64_t deadline);
 
 /* ---- exit.c ---- */
 
@@ -111,6 +141,9 @@ kin_process *kin__process_current(void);
 
 /* In a child: this is what we are from now on, and who started us. */
 void kin__process_become(kin_process *self, kin_process *parent);
+
+/* In a nursery's child: it is a daemon of that name, of whoever made the nursery. KIN_ENOMEM. */
+int kin__process_become_worker(const char *name, kin_process *maker);
 
 /* In a child: ties it if it is a daemon, runs its function, and leaves. `tether` may be -1. */
 _Noreturn void kin__process_live(kin_process *self, int tether);
@@ -144,9 +177,9 @@ int kin__process_check_role(const char *verb);
  * through that socket. */
 _Noreturn void kin__process_serve(kin_process *self, int socket);
 
-/* How a child of the fork server ended, which its server is about to say: its exit code, or
- * KIN_ENOTFOUND when the server is gone. */
-int kin__process_hear_end(int news);
+/* How a child of the fork server ended: its exit code, or KIN_ENOTFOUND when the server is gone.
+ * -EAGAIN when that has not said it yet. */
+int kin__process_hear_end(int news, int *ret_code);
 
 /* The socket of the fork server, for children to inherit, or -1; and what a child has inherited. */
 int kin__process_server(void);

@@ -45,6 +45,19 @@ void kin__process_become(kin_process *self, kin_process *starter)
     kin__process_forget_key();
 }
 
+/* With the key that we have, a daemon: so are its children, unless they are told otherwise. */
+int kin__process_become_worker(const char *name, kin_process *maker)
+{
+    kin_process like = { .name = name, .number = current->number, .daemon = true };
+    like.key = kin__process_key(&like.key_size);
+    kin_process *self = like.key != NULL ? kin__process_make(&like) : NULL;
+    if (self == NULL) {
+        return KIN_ENOMEM;
+    }
+    kin__process_become(self, maker);
+    return 0;
+}
+
 static int exit_code(kin_obj returned)
 {
     kin_obj result;
@@ -54,7 +67,9 @@ static int exit_code(kin_obj returned)
         (void)fprintf(stderr, "%s: %s (%s)\n", current->name, kin_errmsg(), kin_errname(rv));
         return 1;
     }
-    if (kin_type_of(result) == KIN_TYPE_INT && kin_to_int(result, &code) < 0) {
+    if (kin_type_of(result) == KIN_TYPE_BOOL) {
+        code = kin_as_bool(result);
+    } else if (kin_type_of(result) == KIN_TYPE_INT && kin_to_int(result, &code) < 0) {
         code = -1; /* too large for any code */
     }
     kin_release(result);

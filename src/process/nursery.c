@@ -30,6 +30,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOOK_AGAIN 100000000 /* ns: where no descriptor tells of the maker, or a fork failed */
@@ -65,6 +66,22 @@ static void poke_parent(void)
     kin__nursery_poke(kin__os_getppid());
 }
 
+/* The nursery itself is no member that anybody would know: its maker is the parent. */
+static void be_worker(const kin__nursery *nursery, unsigned index)
+{
+    char name[64];
+    kin_process *maker =
+        nursery->served ? (kin_process *)(uintptr_t)kin_parent_process() : kin__process_current();
+    (void)snprintf(name, sizeof name, "%s-%u", nursery->ops->name, index + 1);
+    if (!nursery->served) {
+        maker->pid = nursery->maker;
+        (void)kin__os_start_time(nursery->maker, &maker->started);
+    }
+    if (kin__process_become_worker(name, maker) < 0) {
+        kin__os_leave(1);
+    }
+}
+
 static _Noreturn void live(kin__nursery *nursery, unsigned index, pid_t parent)
 {
     if (nursery->maker != 0 && kin__os_die_with_parent(parent) < 0) {
@@ -79,6 +96,7 @@ static _Noreturn void live(kin__nursery *nursery, unsigned index, pid_t parent)
     }
     if (nursery->maker != 0) {
         kin__os_ignore_signal(SIGINT);
+        be_worker(nursery, index);
     }
     kin__os_restore_signals(&nursery->signals, sizeof nursery->signals);
     kin__process_leave(nursery->ops->run(nursery->ctx, index));
@@ -158,7 +176,7 @@ static void reap_ended(kin__nursery *nursery)
     }
 }
 
-/* Forked by him we see it first by our parent; forked by the server, by the pidfd alone. */
+/* Forked by him we see it first by our parent; forked by the server, by the pidfd, if there is one. */
 static bool maker_is_gone(const kin__nursery *nursery)
 {
     bool gone = false;
@@ -167,6 +185,9 @@ static bool maker_is_gone(const kin__nursery *nursery)
     }
     if (nursery->watched >= 0) {
         (void)kin__os_poll(&nursery->watched, &gone, 1, 0);
+    } else if (nursery
+                   ->served) { /* he had gone before we could watch him, or there are no pidfds */
+        gone = !kin_process_is_alive(kin_parent_process());
     }
     return gone || (!nursery->served && kin__os_getppid() != nursery->maker);
 }
@@ -203,6 +224,9 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
         see_crashes(nursery);
         nursery->hungry = false;
         if (maker_is_gone(nursery)) {
+            if (nursery->ops->forsaken != NULL) {
+                nursery->ops->forsaken(nursery->ctx);
+            }
             end_children(nursery);
             see_maker_end(nursery);
             nursery->ops->orphaned(nursery->ctx);
@@ -325,6 +349,17 @@ static int fork_one(const kin__nursery_ops *ops, void *ctx, unsigned places)
     return pid > 0 ? pid : kin__fail_os((int)pid, "cannot fork a nursery");
 }
 
+/* One that could not be known again must not live: what it works with is about to be taken back. */
+static int kill_served(const kin_process *p, pid_t pid)
+{
+    const int *watched = p->sentinel >= 0 ? &p->sentinel : &p->news;
+    bool ended;
+    (void)kin__os_kill(pid, SIGKILL);
+    while (kin__os_poll(watched, &ended, 1, KIN__NEVER) == -EINTR) {
+    }
+    return kin__fail(KIN_EBROKEN, "the nursery has ended at once");
+}
+
 /* R1: our own fork would have locks of other threads in it. */
 static int have_one_forked(kin_fn life, void *ctx, uint64_t *ret_started)
 {
@@ -337,13 +372,16 @@ static int have_one_forked(kin_fn life, void *ctx, uint64_t *ret_started)
     }
     p->args = kin_args(kin_shared(ctx), kin_int(like.maker));
     int rv = kin__process_prepare();
-    pid_t pid = rv < 0 ? rv : kin__process_ask_server(p);
-    rv = pid < 0 ? (int)pid : kin__os_start_time(pid, ret_started);
-    kin_process_free(p);
-    if (pid > 0 && rv < 0) {
-        return kin__fail(KIN_EBROKEN, "the nursery has ended at once");
+    rv = rv < 0 ? rv : kin__process_begin(p); /* listed: children forked meanwhile close its ends */
+    if (rv == 0) {
+        rv = (int)kin__process_ask_server(p);
+        if (rv > 0 && kin__os_start_time(rv, ret_started) < 0) {
+            rv = kill_served(p, rv);
+        }
+        kin__process_not_begun(p);
     }
-    return (int)pid;
+    kin_process_free(p);
+    return rv;
 }
 
 int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places, kin_fn life,

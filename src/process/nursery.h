@@ -29,6 +29,8 @@ typedef struct kin__nursery_ops {
     bool (*tend)(void *ctx, kin__nursery *nursery);
     /* Instead of all that: the nursery cannot live, and this is why. */
     void (*failed)(void *ctx, int code);
+    /* The maker has died, and the children are about to be killed. May be NULL. */
+    void (*forsaken)(void *ctx);
     /* The maker has died; so have all children. What was theirs together can be given back. */
     void (*orphaned)(void *ctx);
 } kin__nursery_ops;

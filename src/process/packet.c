@@ -260,19 +260,21 @@ int kin__packet_place(int packet, kin__place *ret_place)
     return rv;
 }
 
-/* The modules that functions were sent from, unless they are here. Which ones are missed, whoever
- * asks for a function of theirs will say. */
-static void load_modules(const char *file, const head *h)
+/* The modules that functions were sent from, unless they are here. The first one that cannot be had
+ * may not be needed; whoever misses a function will name it. */
+static const char *load_modules(const char *file, const head *h)
 {
+    const char *missing = NULL;
     const char *at = file + h->files.at;
     const char *end = at + h->files.size;
     while (at < end && *at != '\0') {
         size_t length = strnlen(at, (size_t)(end - at));
-        if (at + length < end) {
-            (void)kin__os_module_load(at);
+        if (at + length < end && !kin__os_module_load(at) && missing == NULL) {
+            missing = at;
         }
         at += length + 1;
     }
+    return missing;
 }
 
 static kin_process *copy_parent(const char *file, const head *h)
@@ -302,10 +304,14 @@ static kin_process *copy_self(const char *file, const head *h)
 
 static int read_target(const char *file, const head *h, kin_process *self)
 {
-    load_modules(file, h);
+    const char *missing = load_modules(file, h);
     int rv =
         (h->function[0] | h->function[1]) == 0 ? 0 : kin__func_unpack(h->function, &self->function);
-    return rv < 0 ? rv : kin__flat_read(file + h->args.at, h->args.size, &self->args);
+    rv = rv < 0 ? rv : kin__flat_read(file + h->args.at, h->args.size, &self->args);
+    if (rv == KIN_ENOTFOUND && missing != NULL) {
+        return kin__fail(rv, "it needs functions of %s, which cannot be loaded here", missing);
+    }
+    return rv;
 }
 
 int kin__packet_read(int packet, kin_process **ret_self, kin__packet_fds *ret_fds,

@@ -156,6 +156,7 @@ __attribute__((constructor(101))) static void look_for_role(void)
     if (sscanf(text, "%c%d.%d", &role, &told.packet, &told.tries) == 3 &&
         (role == ROLE_CHILD || role == ROLE_SERVER)) {
         told.role = role;
+        kin__domain_await();
     }
     (void)unsetenv("KIN__START");
 }

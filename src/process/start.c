@@ -149,8 +149,8 @@ static int check_start(const kin_process *process)
     }
     if (process->method != METHOD_FORK && !atomic_load(&kin__process_ready)) {
         return kin__fail(KIN_ESTATE,
-                         "kin_process_start: %s cannot be started by %s, for this program does not "
-                         "call kin_init(argc, argv) at the top of main",
+                         "kin_process_start: %s cannot be started by %s, for this program has not "
+                         "called kin_init(argc, argv) yet: it belongs at the top of main",
                          process->name, kin__process_methods[process->method]);
     }
     return kin__process_check_role("kin_process_start");

@@ -193,6 +193,24 @@ EACH_METHOD(what_is_closed_of_stdio_stays_closed)
     kin_free(noted);
 }
 
+EACH_METHOD(what_is_closed_of_stdio_stays_closed_for_daemons)
+{
+    int *noted = kin_alloc(sizeof *noted);
+    fflush(NULL);
+    int saved[2] = { dup(0), dup(1) };
+    close(0);
+    close(1);
+    kin_process *child = NULL;
+    int rv = kin_start(&child, know_closed, kin_args(kin_shared(noted)),
+                       KIN_OPT(kin_process_options, .start_method = method, .daemon = true));
+    restore(0, saved[0]);
+    restore(1, saved[1]);
+    CHECK_OK(rv);
+    CHECK_EQ(end(child), 0);
+    CHECK_EQ(*noted, 1);
+    kin_free(noted);
+}
+
 /* ---- other descriptors ------------------------------------------------------------------ */
 
 /* Every descriptor of this process, as "7 /path", but the one that looks. */

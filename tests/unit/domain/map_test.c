@@ -259,20 +259,33 @@ TEST(few_addresses_make_a_small_domain_or_an_error)
 static int live_without_descriptors(void *unused)
 {
     (void)unused;
-    struct rlimit few = { 3, 3 };
+    struct rlimit few = { 5, 5 };
     setrlimit(RLIMIT_NOFILE, &few);
     while (dup(0) >= 0) {
     }
     kin_usage_info info;
     bool refused = kin_alloc(10) == NULL && strstr(kin_errmsg(), "cannot make") != NULL &&
                    kin_usage(&info) == KIN_EMFILE && base() == NULL;
-    close(2);
+    close(4);
     bool works = kin_alloc(10) == NULL; /* one for the memory, one to read /proc */
-    close(1);
+    close(3);
     return !refused ? 1 : !works ? 2 : kin_alloc(10) == NULL ? 3 : 0;
 }
 
 TEST(no_descriptors_at_the_first_call_is_said_and_can_be_mended)
 {
     CHECK_EQ(test_join(test_child(live_without_descriptors, NULL)), 0);
+}
+
+/* ---- where stdio is closed ------------------------------------------------------------------- */
+
+TEST(the_domains_descriptor_is_not_where_a_stream_writes)
+{
+    int out = kin__os_move_above(STDOUT_FILENO, 100);
+    CHECK_GE(out, 0);
+    kin__self();
+    kin__place place;
+    kin__domain_place(&place);
+    CHECK_GT(place.fd, STDERR_FILENO);
+    CHECK_OK(kin__os_move_to(out, STDOUT_FILENO));
 }

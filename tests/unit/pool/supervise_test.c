@@ -1,5 +1,6 @@
 #include "pool_scene.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -246,4 +247,58 @@ TEST(a_worker_that_retires_is_not_killed_on_his_way_out)
     CHECK_OK(kin_pool_join(pool, KIN_FOREVER));
     CHECK_EQ(shared[2], 1);
     free_whole(pool);
+}
+
+/* ---- a maker with threads, whose nursery is the fork server's child ------------------------------ */
+
+static kin_obj tell_parent(kin_obj args)
+{
+    *(int *)kin_arg_shared(args, 0) = getppid();
+    return kin_none();
+}
+
+static void *idle(void *unused)
+{
+    for (;;) {
+        pause();
+    }
+    return unused;
+}
+
+static atomic_bool *asked;
+
+static void note_that_asked(const char *step)
+{
+    *asked = *asked || strcmp(step, "start.asked") == 0;
+}
+
+static int make_pool_beside_a_thread(void *unused)
+{
+    pthread_t thread;
+    kin_pool *pool;
+    (void)unused;
+    kin__step_hook(note_that_asked);
+    CHECK_EQ(pthread_create(&thread, NULL, idle, NULL), 0);
+    CHECK_OK(kin_pool_new(&pool, NULL)); /* killed while it waits for the server */
+    return 1;
+}
+
+TEST(a_nursery_whose_maker_died_before_it_began_goes)
+{
+    int *server = kin_alloc(sizeof *server);
+    kin_process *child;
+    asked = test_shared(sizeof *asked);
+    CHECK_OK(kin_start(&child, tell_parent, kin_args(kin_shared(server)),
+                       KIN_OPT(kin_process_options, .start_method = "forkserver")));
+    CHECK_OK(kin_process_join(child, KIN_FOREVER));
+    kin_process_free(child);
+    CHECK_EQ(kill(*server, SIGSTOP), 0);
+    pid_t maker = test_child(make_pool_beside_a_thread, NULL);
+    WAIT_UNTIL(*asked && test_is_asleep(maker));
+    CHECK_EQ(kill(maker, SIGKILL), 0);
+    CHECK_EQ(test_join(maker), -SIGKILL);
+    CHECK_EQ(kill(*server, SIGCONT), 0);
+    kin_free(server);
+    kin__process_drop_server();
+    WAIT_UNTIL(test_is_alone());
 }

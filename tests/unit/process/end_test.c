@@ -4,6 +4,7 @@
 #include <kin/process.h>
 #include <kin/sync.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -136,5 +137,53 @@ TEST(a_child_that_is_no_daemon_lives_on)
     CHECK_OK(kin_event_set(w->go));
     WAIT_UNTIL(!kin__alive(w->child));
     CHECK_EQ(w->done, 1);
+    free_world(w);
+}
+
+/* ---- daemons that come late ------------------------------------------------------------------ */
+
+static kin_obj wait_in_vain(kin_obj args)
+{
+    (void)args;
+    for (;;) {
+        pause();
+    }
+    return kin_none();
+}
+
+/* When the daemons have been killed, another one comes; then the last child may end. */
+static void *replace_daemon(void *ctx)
+{
+    struct world *w = ctx;
+    kin_process *first = NULL;
+    CHECK_OK(kin_start(&first, wait_in_vain, kin_args(), &(kin_process_options){ .daemon = true }));
+    w->child = 1;
+    CHECK_OK(kin_process_join(first, KIN_FOREVER));
+    CHECK_OK(kin_start(NULL, wait_in_vain, kin_args(), &(kin_process_options){ .daemon = true }));
+    CHECK_OK(kin_event_set(w->go));
+    return NULL;
+}
+
+static kin_obj wait_for_go(kin_obj args)
+{
+    struct world *w = kin_arg_shared(args, 0);
+    KIN_TRY(kin_event_wait(w->go, KIN_FOREVER));
+    return kin_none();
+}
+
+static int end_beside_a_thread(void *ctx)
+{
+    struct world *w = ctx;
+    pthread_t thread;
+    CHECK_OK(kin_start(NULL, wait_for_go, kin_args(kin_shared(w)), NULL));
+    CHECK_EQ(pthread_create(&thread, NULL, replace_daemon, w), 0);
+    WAIT_UNTIL(w->child);
+    exit(0);
+}
+
+TEST(mains_end_kills_daemons_that_a_thread_starts_meanwhile)
+{
+    struct world *w = new_world();
+    CHECK_EQ(test_join(test_child(end_beside_a_thread, w)), 0);
     free_world(w);
 }

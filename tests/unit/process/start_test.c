@@ -138,7 +138,8 @@ TEST(the_result_is_the_exit_code)
     CHECK_EQ(run(give_back, kin_args(kin_int(-1))), 255);
     CHECK_EQ(run(big, kin_args()), 255);
     CHECK_EQ(run(give_back, kin_args(kin_str("text"))), 0);
-    CHECK_EQ(run(give_back, kin_args(kin_bool(true))), 0);
+    CHECK_EQ(run(give_back, kin_args(kin_bool(true))), 1);
+    CHECK_EQ(run(give_back, kin_args(kin_bool(false))), 0);
     CHECK_EQ(run(give_back, kin_args(kin_list(kin_int(3)))), 0);
     CHECK_EQ(run(leave_by_exit, kin_args(kin_int(9))), 9);
     CHECK_EQ(run(die_by, kin_args(kin_int(SIGKILL))), -SIGKILL);
