@@ -101,7 +101,9 @@ static kin_obj know_address(kin_obj args)
 
 TEST_WITHIN(900, two_hundred_images_find_the_domain_at_its_address)
 {
-    CHECK_EQ(personality(0xffffffff) & ADDR_NO_RANDOMIZE, 0);
+    if (personality(0xffffffff) & ADDR_NO_RANDOMIZE) {
+        SKIP("addresses are not random here");
+    }
     long *memory = kin_alloc(sizeof *memory);
     for (int i = 0; i < 200; i++) {
         *memory = 77;
