@@ -93,7 +93,7 @@ static void list_mappings(struct list *list)
  * has one of his own; others only know what the harness's own test leaves on purpose. */
 void have_own_names(void)
 {
-    if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) {
+    if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0) {
         (void)mount("kin-tests", "/dev/shm", "tmpfs", 0, "mode=1777");
     }
 }

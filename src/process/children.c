@@ -142,8 +142,11 @@ static uint64_t known_start;
 
 pid_t kin__process_maker(uint64_t *ret_started)
 {
+    pthread_mutex_lock(&mutex);
+    pid_t pid = known_pid;
     *ret_started = known_start;
-    return known_pid;
+    pthread_mutex_unlock(&mutex);
+    return pid;
 }
 
 static int know_ourselves(void)

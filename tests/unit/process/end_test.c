@@ -177,6 +177,7 @@ static int end_beside_a_thread(void *ctx)
     pthread_t thread;
     CHECK_OK(kin_start(NULL, wait_for_go, kin_args(kin_shared(w)), NULL));
     CHECK_EQ(pthread_create(&thread, NULL, replace_daemon, w), 0);
+    CHECK_EQ(pthread_detach(thread), 0);
     WAIT_UNTIL(w->child);
     exit(0);
 }
