@@ -12,7 +12,8 @@
  *
  * What a call hands out through a pointer is left as it was when the call fails.
  *
- * Timeouts are seconds, as `double`. 0 (and anything below) only tries, KIN_FOREVER never ends.
+ * Timeouts are seconds, as `double`. 0 (and anything below) only tries, KIN_FOREVER never ends. (A
+ * .timeout of 0 among options is none.)
  */
 #ifndef KIN_BASE_H
 #define KIN_BASE_H

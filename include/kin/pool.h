@@ -12,6 +12,11 @@
  * A worker that is killed, crashes or exits in a task fails that task with KIN_ECRASHED, and is
  * replaced; nothing else is lost, and nobody hangs. A task that returns kin_error(code, text) fails
  * with that code and that text.
+ *
+ * In a process with one thread the workers are forks of it, and see its memory as it was when the
+ * pool was made. With threads they come from the fork server: their globals are as at kin_init and
+ * after the preload, and a library of dlopen is there if the preload loads it, or if a function of
+ * it was sent before. Workers are daemons, and so are the children of tasks.
  */
 #ifndef KIN_POOL_H
 #define KIN_POOL_H
@@ -25,7 +30,7 @@ extern "C" {
 /* kin_pool: worker processes that run tasks.
  *
  * Owner:     whoever made it frees it; when its maker ends, however, the workers end with him.
- * Threads:   any thread may submit and wait. Making one needs a process that has one thread.
+ * Threads:   any thread may submit and wait.
  * Processes: any process of the family may submit; joining and freeing is the maker's.
  * Fork:      the child may submit to the same pool.
  * Death:     a dead worker costs its task; a dead maker ends the pool; were the pool's supervisor
@@ -62,8 +67,8 @@ typedef struct kin_map_options {
 } kin_map_options;
 
 /* Makes a pool and starts its workers. KIN_EAGAIN: no processes to be had; KIN_ESTATE: this process
- * has threads already, and a fork would copy their locks: make the pool before the first thread;
- * KIN_EMFILE: no descriptors for its supervisor. */
+ * has threads already, and has not called kin_init; KIN_EMFILE: no descriptors for its supervisor;
+ * KIN_EBROKEN: with threads, the fork server died. */
 KIN_API int kin_pool_new(kin_pool **ret_pool, const kin_pool_options *options);
 
 /* No more tasks; the workers end when all that was submitted is done. Twice is fine. */
@@ -96,7 +101,8 @@ KIN_API int kin_pool_map(kin_pool *pool, kin_fn fn, kin_obj items, const kin_map
                          kin_obj *ret_results);
 
 /* The result, as often as you like (but once only if a kin_buffer is in it); the code of a task that
- * failed, with its text in kin_errmsg(); KIN_ETIMEDOUT; KIN_EDEADLK: asked in a worker of the same pool, for a task that is not done. */
+ * failed, with its text in kin_errmsg(); KIN_ETIMEDOUT; KIN_EDEADLK: asked in a worker of the same
+ * pool, for a task that is not done. */
 KIN_API int kin_future_get(kin_future *future, kin_obj *ret_result, double timeout);
 
 /* Waits until the task is done, well or badly: 0, KIN_ETIMEDOUT, KIN_EBROKEN, KIN_EDEADLK. */

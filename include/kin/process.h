@@ -118,8 +118,9 @@ KIN_AUTO(kin_process)
 /* ---- verbs ---------------------------------------------------------------------------- */
 
 /* Starts the child. KIN_ESTATE the second time, and when a program without kin_init is to spawn;
- * KIN_EAGAIN when there are too many processes, KIN_ENOMEM, KIN_EMFILE, KIN_EBROKEN when the fork
- * server dies meanwhile; then it may be tried again.
+ * KIN_EAGAIN when there are too many processes, KIN_ENOMEM, KIN_EMFILE; KIN_EBROKEN when the fork
+ * server died meanwhile (its preload perhaps): the next start makes another one. Then it may be
+ * tried again.
  * Warns, once, when a process forks that has other threads. */
 KIN_API int kin_process_start(kin_process *process);
 
@@ -172,9 +173,10 @@ KIN_API bool kin_process_daemon(const kin_process *process);
  * is opened when it is asked for. KIN_ESTATE before start, KIN_EMFILE. */
 KIN_API int kin_process_sentinel(const kin_process *process);
 
-/* Why the child crashed, if SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT did not find a handler in it:
- * there as soon as it happens, also while the kernel still writes a core. KIN_ENOTFOUND when it
- * has not crashed. What it says is valid until kin_process_free. */
+/* Why the child crashed, if SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT did not find a handler in it,
+ * nor was blocked or ignored (what then ends it, or an overflow of the stack of another thread than
+ * the first, is not told): there as soon as it happens, also while the kernel still writes a core.
+ * KIN_ENOTFOUND when it has not crashed. What it says is valid until kin_process_free. */
 typedef struct kin_crash_info {
     int signal;
     int code;         /* the si_code of the signal */
@@ -200,8 +202,9 @@ KIN_API const kin_process *kin_current_process(void);
  * asked whether it is alive, and joined. Nothing to free. */
 KIN_API const kin_process *kin_parent_process(void);
 
-/* This process's children that run: up to `room` of them into `ret_children`, each to be freed with
- * kin_process_free, and how many there are in all. Reaps those that have ended. */
+/* This process's children that run, the one started last first: up to `room` of them into
+ * `ret_children`, each to be freed with kin_process_free, and how many there are in all. Reaps those
+ * that have ended. */
 KIN_API int kin_active_children(kin_process **ret_children, size_t room);
 
 #ifdef __cplusplus

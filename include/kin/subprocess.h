@@ -6,12 +6,15 @@
  *     fwrite(done.out, 1, done.out_size, stdout);
  *     kin_completed_process_done(&done);
  *
+ * None of this needs kin_init. The thread that starts a program needs a stack of 32 KiB or more.
+ *
  * A program is started at the cost of posix_spawn, however large this process is. It gets stdin,
  * stdout and stderr as the options say, the descriptors that they list, and no others; signals
  * that are ignored here are ignored there, all others are at their defaults, and none is blocked.
  *
  * What this process has printed comes before what the program prints: stdout and stderr are flushed.
- * Input that a program does not read raises no SIGPIPE here: it need not read all of it.
+ * Input that a program does not read raises no SIGPIPE here: it need not read all of it. (Writing to
+ * kin_popen_stdin yourself may.)
  *
  * A program that cannot be started is an error of the call that tried: KIN_ENOENT (no such program,
  * or no such directory to start it in), KIN_EACCES, KIN_EAGAIN, KIN_ENOMEM, KIN_EMFILE; KIN_EOS for
@@ -101,7 +104,9 @@ KIN_AUTO(kin_popen)
 /* Writes `size` bytes of `input` (which may be NULL) to its stdin and closes that, reads stdout and
  * stderr to their ends, however much comes from where, and waits until it has ended. The pipes end
  * when the last process that holds them does, which may be a child of the program's. KIN_ETIMEDOUT:
- * nothing is lost, call it again, without input. `ret_completed` may be NULL. */
+ * nothing is lost, and nothing is in *ret_completed: call it again, without input. What has been
+ * read is handed over once; when it is called again after that, `out` and `err` are NULL.
+ * `ret_completed` may be NULL. */
 KIN_API int kin_popen_communicate(kin_popen *popen, const void *input, size_t size, double timeout,
                                   kin_completed_process *ret_completed);
 

@@ -16,8 +16,15 @@ static const kin_run_options no_options;
 
 static int check_one(int value, const char *field, const char *verb)
 {
-    if (value == KIN_STDOUT ? strcmp(field, ".err") != 0 : value < KIN_DEVNULL) {
-        return kin__fail(KIN_EINVAL, "%s: %s cannot be %d", verb, field, value);
+    if (value == KIN_STDOUT && strcmp(field, ".err") != 0) {
+        return kin__fail(KIN_EINVAL, "%s: %s cannot be KIN_STDOUT, which is for .err alone", verb,
+                         field);
+    }
+    if (value < KIN_DEVNULL) {
+        return kin__fail(KIN_EINVAL,
+                         "%s: %s cannot be %d: it is a descriptor, or one of KIN_INHERIT, "
+                         "KIN_PIPE, KIN_STDOUT, KIN_DEVNULL",
+                         verb, field, value);
     }
     if (value > 0 && !kin__os_is_open(value)) {
         return kin__fail(KIN_EINVAL, "%s: %s is descriptor %d, which is not open", verb, field,
@@ -50,11 +57,11 @@ static int check_listed(const kin_run_options *options, const char *verb)
 int kin__subprocess_check(const char *const argv[], const kin_run_options *options,
                           const char *verb)
 {
+    if (memcmp(options->reserved, no_options.reserved, sizeof no_options.reserved) != 0) {
+        return kin__fail(KIN_EINVAL, "%s: a reserved option is not zero", verb);
+    }
     if (argv == NULL || argv[0] == NULL) {
         return kin__fail(KIN_EINVAL, "%s: argv is %s", verb, argv == NULL ? "NULL" : "empty");
-    }
-    if (memcmp(options->reserved, no_options.reserved, sizeof no_options.reserved) != 0) {
-        return kin__fail(KIN_EINVAL, "%s: options.reserved is not zero", verb);
     }
     int rv = check_stdio(options, verb);
     return rv < 0 ? rv : check_listed(options, verb);

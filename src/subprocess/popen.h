@@ -34,7 +34,7 @@ struct kin_popen {
     void *copy; /* what `left` points into, or NULL */
 
     kin_popen *next; /* among strays */
-    char name[];     /* for sentences */
+    char name[];     /* for sentences: in quotes, and not all of a long one */
 };
 
 /* ---- command.c ---- */
@@ -49,7 +49,8 @@ struct command {
     void *paths_memory;
 };
 
-/* KIN_EINVAL when what was asked for makes no sense. */
+/* KIN_EINVAL when what was asked for makes no sense. The reserved options come first: where they are
+ * not zero, the others mean nothing. */
 int kin__subprocess_check(const char *const argv[], const kin_run_options *options,
                           const char *verb);
 
@@ -59,6 +60,7 @@ void kin__subprocess_forget(struct command *command);
 
 /* ---- start.c ---- */
 
+/* Of what has been checked. */
 int kin__popen_start(kin_popen **ret_popen, const char *const argv[],
                      const kin_run_options *options, const char *verb);
 

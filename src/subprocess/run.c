@@ -19,10 +19,18 @@ void kin_completed_process_done(kin_completed_process *completed)
     }
 }
 
-static int check(const kin_run_options *options)
+static int check(const char *const argv[], const kin_run_options *options)
 {
-    if (options->input != NULL && options->in != KIN_INHERIT && options->in != KIN_PIPE) {
-        return kin__fail(KIN_EINVAL, "kin_run: .input needs a pipe, and .in is %d", options->in);
+    int rv = kin__subprocess_check(argv, options, "kin_run");
+    if (rv < 0) {
+        return rv;
+    }
+    if (options->input != NULL && options->in == KIN_DEVNULL) {
+        return kin__fail(KIN_EINVAL, "kin_run: .input needs a pipe, and .in is KIN_DEVNULL");
+    }
+    if (options->input != NULL && options->in > 0) {
+        return kin__fail(KIN_EINVAL, "kin_run: .input needs a pipe, and .in is descriptor %d",
+                         options->in);
     }
     if (options->input == NULL && options->input_size > 0) {
         return kin__fail(KIN_EINVAL, "kin_run: .input is NULL, and has %zu bytes",
@@ -88,7 +96,7 @@ int kin_run(const char *const argv[], const kin_run_options *options,
 {
     const kin_run_options mine = options != NULL ? *options : (kin_run_options){ 0 };
     int64_t deadline = KIN__NEVER;
-    int rv = check(&mine);
+    int rv = check(argv, &mine);
     if (rv == 0 && mine.timeout > 0) {
         rv = kin__deadline(mine.timeout, &deadline);
     }

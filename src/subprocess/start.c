@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define NAME_MOST 100 /* bytes of a name, which may be a long line for the shell */
+#define NAME_MOST 100 /* bytes of a name that are shown; it may be a whole script for the shell */
 
 /* The descriptors of one start, by 0, 1 and 2. */
 struct plan {
@@ -127,12 +127,16 @@ static pid_t spawn(const struct command *command, const kin_run_options *options
 
 static kin_popen *allocate(const char *name)
 {
-    size_t length = strlen(name);
-    length = length < NAME_MOST ? length : NAME_MOST;
-    kin_popen *p = kin__os_calloc(1, sizeof *p + length + 1);
+    static const char whole[] = "\"", cut[] = "...\"";
+    size_t line = strcspn(name, "\n");
+    size_t length = line < NAME_MOST ? line : NAME_MOST;
+    bool is_cut = name[length] != '\0';
+    kin_popen *p = kin__os_calloc(1, sizeof *p + 1 + length + sizeof cut);
     if (p != NULL) {
-        memcpy(p->name, name, length);
-        kin__cut(p->name, length);
+        p->name[0] = '"';
+        memcpy(p->name + 1, name, length);
+        size_t end = 1 + kin__cut(p->name + 1, length);
+        memcpy(p->name + end, is_cut ? cut : whole, is_cut ? sizeof cut : sizeof whole);
     }
     return p;
 }
@@ -164,23 +168,19 @@ static int start(kin_popen *p, const struct command *command, const kin_run_opti
         return 0;
     }
     close_three(plan.ours);
-    return in_cwd ? kin__fail_os(p->pid, "%s: cannot start %s in the directory %s", verb, p->name,
-                                 options->cwd)
+    return in_cwd ? kin__fail_os(p->pid, "%s: cannot start %s in the directory \"%s\"", verb,
+                                 p->name, options->cwd)
                   : kin__fail_os(p->pid, "%s: cannot start the program %s", verb, p->name);
 }
 
 int kin__popen_start(kin_popen **ret_popen, const char *const argv[],
                      const kin_run_options *options, const char *verb)
 {
-    int rv = kin__subprocess_check(argv, options, verb);
-    if (rv < 0) {
-        return rv;
-    }
     kin__popen_reap_strays();
     struct command command;
-    rv = kin__subprocess_find(&command, argv, options);
+    int rv = kin__subprocess_find(&command, argv, options);
     kin_popen *p = rv < 0 ? NULL : allocate(command.name);
-    rv = p == NULL ? kin__fail(KIN_ENOMEM, "%s: no memory to start %.100s", verb, argv[0])
+    rv = p == NULL ? kin__fail(KIN_ENOMEM, "%s: no memory to start \"%.100s\"", verb, argv[0])
                    : start(p, &command, options, verb);
     kin__subprocess_forget(&command);
     if (rv < 0) {
@@ -198,5 +198,6 @@ int kin_popen_new(kin_popen **ret_popen, const char *const argv[], const kin_run
     }
     kin_run_options mine = options != NULL ? *options : (kin_run_options){ 0 };
     mine.input = NULL;
-    return kin__popen_start(ret_popen, argv, &mine, "kin_popen_new");
+    int rv = kin__subprocess_check(argv, &mine, "kin_popen_new");
+    return rv < 0 ? rv : kin__popen_start(ret_popen, argv, &mine, "kin_popen_new");
 }

@@ -148,14 +148,17 @@ TEST(a_missing_program_is_told_from_a_missing_directory)
         SKIP("valgrind forks where we clone");
     }
     refuse(ARGV("no-such-program", "-x"), NULL, KIN_ENOENT);
-    CHECK_CONTAINS(kin_errmsg(), "the program no-such-program");
+    CHECK_CONTAINS(kin_errmsg(), "the program \"no-such-program\": ");
     refuse(ARGV("/no/such/program"), NULL, KIN_ENOENT);
     CHECK_CONTAINS(kin_errmsg(), "/no/such/program");
     refuse(ARGV("true"), OPTIONS(.cwd = "/no/such/directory"), KIN_ENOENT);
-    CHECK_CONTAINS(kin_errmsg(), "the directory /no/such/directory");
+    CHECK_CONTAINS(kin_errmsg(), "the directory \"/no/such/directory\": ");
     refuse(ARGV("true"), OPTIONS(.cwd = ""), KIN_ENOENT);
+    CHECK_CONTAINS(kin_errmsg(), "cannot start \"true\" in the directory \"\": ");
     refuse(ARGV("exit 0"), OPTIONS(.cwd = "/no/such/directory", .shell = true), KIN_ENOENT);
-    CHECK_CONTAINS(kin_errmsg(), "the directory /no/such/directory");
+    CHECK_CONTAINS(kin_errmsg(), "the directory \"/no/such/directory\": ");
+    refuse(ARGV(""), NULL, KIN_ENOENT);
+    CHECK_CONTAINS(kin_errmsg(), "the program \"\": ");
 }
 
 TEST(what_may_not_be_executed_is_said_to_be_so)
@@ -178,7 +181,23 @@ TEST(a_long_name_is_cut_in_sentences_between_two_characters)
         SKIP("valgrind forks where we clone");
     }
     refuse(ARGV(name), NULL, KIN_EOS); /* a component may have 255 bytes */
-    CHECK_CONTAINS(kin_errmsg(), "\xc3\xa9: ");
+    CHECK_CONTAINS(kin_errmsg(), "\xc3\xa9...\": ");
+}
+
+TEST(a_script_is_shown_as_far_as_its_first_line_goes)
+{
+    const kin_run_options *options = OPTIONS(.shell = true, .check = true);
+    CHECK_ERROR(kin_run(ARGV("exit 3"), options, NULL), KIN_EFAILED);
+    CHECK_STR(kin_errmsg(), "kin_run: \"exit 3\" ended with 3");
+    CHECK_ERROR(kin_run(ARGV("exit 3\necho never"), options, NULL), KIN_EFAILED);
+    CHECK_STR(kin_errmsg(), "kin_run: \"exit 3...\" ended with 3");
+    char line[200] = "exit 3; ";
+    memset(line + 8, '#', 150);
+    CHECK_ERROR(kin_run(ARGV(line), options, NULL), KIN_EFAILED);
+    line[100] = '\0';
+    char sentence[300];
+    snprintf(sentence, sizeof sentence, "kin_run: \"%s...\" ended with 3", line);
+    CHECK_STR(kin_errmsg(), sentence);
 }
 
 /* ---- bad input ------------------------------------------------------------------------ */
@@ -199,12 +218,23 @@ TEST(options_that_are_none_are_refused)
         refuse(ARGV("true"), &options, KIN_EINVAL);
     }
     refuse(ARGV("true"), OPTIONS(.in = KIN_STDOUT), KIN_EINVAL);
-    CHECK_CONTAINS(kin_errmsg(), ".in");
+    CHECK_CONTAINS(kin_errmsg(), ".in cannot be KIN_STDOUT");
     refuse(ARGV("true"), OPTIONS(.out = KIN_STDOUT), KIN_EINVAL);
-    CHECK_CONTAINS(kin_errmsg(), ".out");
+    CHECK_CONTAINS(kin_errmsg(), ".out cannot be KIN_STDOUT");
     refuse(ARGV("true"), OPTIONS(.in = -4), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), ".in cannot be -4");
     refuse(ARGV("true"), OPTIONS(.out = -4), KIN_EINVAL);
     refuse(ARGV("true"), OPTIONS(.err = -4), KIN_EINVAL);
+}
+
+TEST(where_reserved_options_are_not_zero_nothing_else_is_complained_of)
+{
+    kin_run_options options = { .in = -4, .input_size = 1, .timeout = -1, .n_fds = 1 };
+    options.reserved[3] = 1;
+    refuse(NULL, &options, KIN_EINVAL);
+    CHECK_STR(kin_errmsg(), "kin_popen_new: a reserved option is not zero");
+    CHECK_ERROR(kin_run(NULL, &options, NULL), KIN_EINVAL);
+    CHECK_STR(kin_errmsg(), "kin_run: a reserved option is not zero");
 }
 
 TEST(descriptors_have_to_be_open)
@@ -228,7 +258,9 @@ static void refuse_to_run(const kin_run_options *options)
 TEST(what_matters_to_run_alone_is_refused_there_alone)
 {
     refuse_to_run(OPTIONS(.input = "x", .in = KIN_DEVNULL));
+    CHECK_CONTAINS(kin_errmsg(), ".in is KIN_DEVNULL");
     refuse_to_run(OPTIONS(.input = "x", .in = 1));
+    CHECK_CONTAINS(kin_errmsg(), ".in is descriptor 1");
     refuse_to_run(OPTIONS(.input_size = 1));
     refuse_to_run(OPTIONS(.timeout = -1));
     refuse_to_run(OPTIONS(.timeout = (double)NAN));
