@@ -130,7 +130,7 @@ static void hold_it(void *ctx)
 static void wait_a_moment(void *ctx)
 {
     struct world *w = ctx;
-    (void)kin_lock_acquire(w->lock, 0.001);
+    (void)kin_lock_acquire(w->lock, 0.1); /* long enough to come to sleep, on a busy machine too */
 }
 
 static void release_it(void *ctx, const char *step)
