@@ -29,6 +29,12 @@ extern "C" {
  * pointer, not one to a place inside. */
 KIN_API void *kin_alloc(size_t size);
 
+/* The same bytes in `size` bytes elsewhere; what is added is zeroed, and the old place is freed. So
+ * no relative may use that any more: who has the pointer must be told of the new one. NULL: memory
+ * is out, or it is not from kin_alloc, and the old place is as it was. A NULL `memory` is a
+ * kin_alloc. */
+KIN_API void *kin_realloc(void *memory, size_t size);
+
 /* Frees what kin_alloc gave; NULL is fine. A pointer that is not from kin_alloc, or was freed
  * before, changes nothing and is logged. */
 KIN_API void kin_free(void *memory);

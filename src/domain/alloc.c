@@ -1,4 +1,4 @@
-/* alloc.c - the domain's memory as its users see it: kin_alloc, kin_free, kin_usage. */
+/* alloc.c - the domain's memory as its users see it: kin_alloc and its like, kin_usage. */
 #include "map.h"
 
 #include <string.h>
@@ -14,6 +14,34 @@ void *kin_alloc(size_t size)
         memset(made, 0, size);
         kin__block_give(made);
     }
+    return made;
+}
+
+/* Killed in the midst: the old block is there, or the family has both, or the new one alone, which
+ * nobody has heard of. */
+void *kin_realloc(void *memory, size_t size)
+{
+    if (memory == NULL) {
+        return kin_alloc(size);
+    }
+    if (size == 0) {
+        (void)kin__fail(KIN_EINVAL, "kin_realloc: a size of 0");
+        return NULL;
+    }
+    if (kin__block_check(memory, KIN__RAW, "kin_realloc: the memory") < 0) {
+        return NULL;
+    }
+    char *made = kin__block_new(size, KIN__RAW);
+    if (made == NULL) {
+        return NULL;
+    }
+    size_t old = kin__block_size(memory);
+    size_t kept = old < size ? old : size;
+    memcpy(made, memory, kept);
+    memset(made + kept, 0, size - kept);
+    kin__block_give(made);
+    KIN__STEP("alloc.moved");
+    kin_free(memory);
     return made;
 }
 

@@ -78,7 +78,10 @@ typedef struct slot {
     _Alignas(128) _Atomic uint64_t state; /* pid << 32 | generation << 8 | phase */
     _Atomic uint64_t start;               /* when the process started, in ticks */
     _Atomic uint32_t life_is_made;
-    pthread_mutex_t life; /* robust; held by a thread of the process: see table.c */
+    pthread_mutex_t life;        /* robust; held by a thread of the process: see table.c */
+    _Atomic uint64_t name[4];    /* what it is called: who.c */
+    _Atomic uint64_t waits_for;  /* the address that a thread of it sleeps for; 0: none */
+    _Atomic int64_t waits_since; /* of kin__os_now() */
 } slot;
 
 #define SLOT_STATE(pid, generation, phase)                                                         \
@@ -159,6 +162,12 @@ uint32_t kin__page_generation(void); /* for a new page of small blocks, or a new
 /* block.c */
 void kin__block_hint(small_page *s, unsigned i);
 void kin__block_free_small(small_page *s, unsigned i, uint64_t freeing);
+
+/* table.c */
+kin__id kin__self_if_joined(void);
+
+/* who.c */
+void kin__who_joins(slot *s); /* our slot: with our name, and we sleep for nothing */
 
 /* sweep.c */
 void kin__sweep(kin__id dead);

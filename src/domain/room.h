@@ -40,6 +40,35 @@ unsigned kin__count_alive(void);
 /* Called by whoever knows that `pid` has ended (its reaper): sweeps it now. */
 void kin__ended(pid_t pid);
 
+/* ---- what they are called, and what they sleep for (who.c) ----------------------------- */
+
+#define KIN__NAME_ROOM 32
+
+typedef struct kin__who {
+    kin__id id;
+    pid_t pid;
+    char name[KIN__NAME_ROOM];
+    const void *waits_for; /* an address that he gave; NULL: he does not sleep */
+    int64_t waits_since;   /* of kin__os_now() */
+} kin__who;
+
+/* What this process is called: "MainProcess" until then, or what its parent was called if that
+ * forked it past us. 31 bytes of it. */
+void kin__set_name(const char *name);
+
+/* Who that is, or was: false when he is gone, and another has his place. */
+bool kin__who_is(kin__id id, kin__who *ret);
+
+/* The living member with that pid. */
+kin__id kin__id_of(pid_t pid);
+
+/* Visits all who are alive. */
+void kin__each_member(void (*visit)(const kin__who *who, void *ctx), void *ctx);
+
+/* Around a sleep. There is one note a process: of its threads, the last who fell asleep is told of. */
+void kin__note_wait(const void *what);
+void kin__note_woken(const void *what);
+
 /* ---- for a process that was not forked (map.c) ----------------------------------------- */
 
 /* Where the family's memory is: what a fresh image needs to find it. */
@@ -78,6 +107,13 @@ typedef enum kin__type {
     KIN__QUEUE,
     KIN__POOL,
     KIN__TASK,
+    KIN__RLOCK,
+    KIN__SEMAPHORE,
+    KIN__CONDITION,
+    KIN__BARRIER,
+    KIN__VALUE,
+    KIN__ARRAY,
+    KIN__SEGMENT, /* a name in /dev/shm that goes with its owner (share/shm.c) */
     KIN__TYPE_COUNT,
 } kin__type;
 

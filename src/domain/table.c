@@ -21,7 +21,7 @@
  * and every step of a sweep may be done twice. A process that dies while JOINING has claimed
  * nothing yet; its slot is found again when slots run out.
  *
- * Not here. What a sweep gives back (sweep.c).
+ * Not here. What a sweep gives back (sweep.c); names (who.c).
  */
 #include "map.h"
 
@@ -92,9 +92,10 @@ static uint32_t claim_slot(pid_t pid, uint32_t *ret_generation)
     return 0;
 }
 
-static void free_slot(slot *s, uint32_t generation)
+/* The pid stays, for whoever asks who it was (who.c). */
+static void free_slot(slot *s, pid_t pid, uint32_t generation)
 {
-    atomic_store(&s->state, SLOT_STATE(0, generation + 1, SLOT_FREE));
+    atomic_store(&s->state, SLOT_STATE(pid, generation + 1, SLOT_FREE));
 }
 
 /* Gives the slot back if its process has died, also while it joined. */
@@ -152,6 +153,7 @@ static int join_family(private_page *mine)
     }
     slot *s = slot_at(index);
     atomic_store(&s->start, start);
+    kin__who_joins(s);
     KIN__STEP("table.life");
     atomic_store(&s->state, SLOT_STATE(pid, generation, SLOT_LIVE));
     KIN__STEP("table.live");
@@ -180,7 +182,7 @@ int kin__join(void)
     return rv;
 }
 
-static kin__id self_if_joined(void)
+kin__id kin__self_if_joined(void)
 {
     private_page *mine = kin__domain_private();
     return mine == NULL ? KIN__NOBODY : atomic_load_explicit(&mine->self, memory_order_relaxed);
@@ -188,9 +190,9 @@ static kin__id self_if_joined(void)
 
 kin__id kin__self(void)
 {
-    kin__id self = self_if_joined();
+    kin__id self = kin__self_if_joined();
     if (self == KIN__NOBODY && kin__join() == 0) {
-        self = self_if_joined();
+        self = kin__self_if_joined();
     }
     return self;
 }
@@ -208,7 +210,7 @@ static bool prove(slot *s, uint64_t state, kin__id id)
     KIN__STEP("table.elected");
     kin__sweep(id);
     KIN__STEP("table.swept");
-    free_slot(s, SLOT_GENERATION(state));
+    free_slot(s, SLOT_PID(state), SLOT_GENERATION(state));
     return false;
 }
 
@@ -217,7 +219,7 @@ bool kin__alive(kin__id id)
     if (ID_SLOT(id) == 0 || base() == NULL) {
         return false;
     }
-    if (id == self_if_joined()) { /* no joining here: joining itself asks */
+    if (id == kin__self_if_joined()) { /* no joining here: joining itself asks */
         return true;
     }
     slot *s = slot_at(ID_SLOT(id));

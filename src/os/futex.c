@@ -37,16 +37,26 @@ int kin__os_wake(_Atomic uint32_t *word, int n)
 
 /* The second word that FUTEX_WAKE_OP changes is the first one again. Its sleepers are all awake by
  * the time the kernel looks at the second number, so what that says is of no matter. */
-int kin__os_add_and_wake(_Atomic uint32_t *word)
+int kin__os_change_and_wake(_Atomic uint32_t *word, enum kin__change change, int n)
 {
     long rv = -1;
     if (!KIN__FAULT(KIN__FAULT_CALL)) {
-        rv = syscall(SYS_futex, word, FUTEX_WAKE_OP, INT_MAX, (void *)INT_MAX, word,
-                     FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0));
+        int op = change == KIN__ADD ? FUTEX_OP(FUTEX_OP_ADD, n, FUTEX_OP_CMP_EQ, 0)
+                                    : FUTEX_OP(FUTEX_OP_SET, n, FUTEX_OP_CMP_EQ, 0);
+        rv = syscall(SYS_futex, word, FUTEX_WAKE_OP, INT_MAX, (void *)INT_MAX, word, op);
     }
-    if (rv < 0) { /* emulators do not know it; there a SIGKILL can split the two */
-        atomic_fetch_add(word, 1);
-        return kin__os_wake(word, INT_MAX);
+    if (rv >= 0) {
+        return (int)rv;
     }
-    return (int)rv;
+    if (change == KIN__ADD) { /* emulators do not know it; there a SIGKILL can split the two */
+        atomic_fetch_add(word, (uint32_t)n);
+    } else {
+        atomic_store(word, (uint32_t)n);
+    }
+    return kin__os_wake(word, INT_MAX);
+}
+
+int kin__os_add_and_wake(_Atomic uint32_t *word)
+{
+    return kin__os_change_and_wake(word, KIN__ADD, 1);
 }

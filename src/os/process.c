@@ -47,6 +47,7 @@ _Static_assert(sizeof(sigset_t) <= KIN__SIGNALS_SIZE, "callers make room for a s
 typedef void (*fork_hook)(void);
 
 static _Atomic(fork_hook) hooks[MAX_HOOKS];
+static _Atomic(fork_hook) leave_hooks[MAX_HOOKS];
 
 pid_t kin__os_getpid(void)
 {
@@ -75,14 +76,24 @@ void kin__os_flush(void)
     flush(stderr);
 }
 
-void kin__os_at_fork_child(void (*hook)(void))
+static void add_hook(_Atomic(fork_hook) list[MAX_HOOKS], fork_hook hook)
 {
     bool done = false;
     for (int i = 0; i < MAX_HOOKS && !done; i++) {
         fork_hook there = NULL;
-        done = atomic_compare_exchange_strong(&hooks[i], &there, hook) || there == hook;
+        done = atomic_compare_exchange_strong(&list[i], &there, hook) || there == hook;
     }
     assert(done && "there is room for 8 hooks");
+}
+
+void kin__os_at_fork_child(void (*hook)(void))
+{
+    add_hook(hooks, hook);
+}
+
+void kin__os_at_leave(void (*hook)(void))
+{
+    add_hook(leave_hooks, hook);
 }
 
 static void purge(FILE *stream)
@@ -124,6 +135,9 @@ pid_t kin__os_fork(void)
 
 _Noreturn void kin__os_leave(int status)
 {
+    for (int i = 0; i < MAX_HOOKS && leave_hooks[i] != NULL; i++) {
+        leave_hooks[i]();
+    }
     kin__os_flush();
     _exit(status);
 }

@@ -76,6 +76,20 @@ void *kin__os_calloc(size_t count, size_t size);
 void *kin__os_realloc(void *p, size_t size);
 void kin__os_free(void *p);
 
+/* ---- named segments (shm.c) -------------------------------------------------------------- */
+
+#define KIN__SHM_NAME 256 /* bytes of a name, with its zero */
+
+/* A descriptor of a new segment of `size` zeroed bytes that are all there, or of an old one.
+ * -EEXIST, -ENOENT, -EINVAL for what is no name; -ENOSPC. */
+int kin__os_shm_create(const char *name, uint64_t size);
+int kin__os_shm_open(const char *name);
+int kin__os_shm_unlink(const char *name);
+
+/* How large it is, and what tells it from others; unlinking a name while it leads to that one. */
+int kin__os_shm_look(int fd, uint64_t *ret_size, uint64_t *ret_id);
+int kin__os_shm_unlink_own(const char *name, uint64_t id);
+
 /* ---- waiting on a word in shared memory (futex.c) ------------------------------------- */
 
 /* Sleeps while *word == expected: 0 woken (or for no reason), -EAGAIN it was different at once,
@@ -85,8 +99,11 @@ int kin__os_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
 /* Wakes up to `n` sleepers; how many there were. */
 int kin__os_wake(_Atomic uint32_t *word, int n);
 
-/* Adds 1 to *word and wakes all its sleepers, in one system call that a SIGKILL cannot split. */
-int kin__os_add_and_wake(_Atomic uint32_t *word);
+/* Adds n to *word, or sets it to n (-2048 to 2047), and wakes all its sleepers, in one system call
+ * that a SIGKILL cannot split. How many woke. */
+enum kin__change { KIN__ADD, KIN__SET };
+int kin__os_change_and_wake(_Atomic uint32_t *word, enum kin__change change, int n);
+int kin__os_add_and_wake(_Atomic uint32_t *word); /* adds 1 */
 
 /* ---- processes (process.c) ------------------------------------------------------------ */
 
@@ -105,6 +122,9 @@ void kin__os_flush(void);
 
 /* Leaves a child: stdout and stderr are flushed, nothing else of its parent's runs. */
 _Noreturn void kin__os_leave(int status);
+
+/* Runs `hook` in kin__os_leave of this process and its children. At most 8 of them. */
+void kin__os_at_leave(void (*hook)(void));
 
 /* When a process started, in clock ticks since boot: with the pid, it names one process for
  * good. -ESRCH when there is none, or only a zombie; others of -errno when it cannot be told. */

@@ -40,6 +40,7 @@ void kin__process_become(kin_process *self, kin_process *starter)
     self->maker = 0;
     self->pid = kin__os_getpid();
     current = self;
+    kin__set_name(self->name);
     starter->next = parent; /* somebody may have asked for it; and what is reachable is no leak */
     parent = starter;
     kin__process_forget_key();

@@ -27,6 +27,56 @@
 #include "../domain/room.h"
 #include <kin/sync.h>
 
+/* ---- what everything here begins with (head.c) --------------------------------------------
+ *
+ * A primitive is a block of its own (by _new), or lies in a block of the user's (by _init). Either
+ * way its first words say what it is, and since when: so a call on what is none, or was ended, is
+ * told from one that is right, by looking at the cache line that it needs anyway. */
+typedef struct kin__head {
+    _Atomic uint32_t kind;   /* KIN__HEAD_OF(type), or with KIN__HEAD_ENDED */
+    _Atomic uint32_t serial; /* another one each time that something is made here */
+} kin__head;
+
+#define KIN__HEAD_OF(type) (0x6b4e0000u | (uint32_t)(type))
+#define KIN__HEAD_ENDED 0x00008000u
+
+/* 0 for a primitive of that type; KIN_EINVAL (NULL, not in the family's memory, something else) or
+ * KIN_EFREED with a sentence. `what` is "kin_lock_acquire: the lock". */
+int kin__head_check(const void *primitive, kin__type type, const char *what);
+
+/* For _new: a block of that type, still ours; NULL with a sentence. For _init: 0 when `memory` can
+ * hold one of `size` bytes. */
+void *kin__head_new(size_t size, kin__type type);
+int kin__head_place(const void *memory, size_t size, const char *what);
+
+/* When all else is ready: from now on it is one. The serial goes on from what stood there. */
+void kin__head_begin(void *primitive, kin__type type);
+
+/* For _free and _done: from now on it is none. False with a line in the log when it was none
+ * before, or was made in the other way (`block`: by _new). The block of a freed one is discarded by
+ * kin__head_discard, once its sleepers were woken. kin__head_may_end only asks: who wakes the
+ * sleepers between the two can be killed there, and the next one may begin again. */
+bool kin__head_may_end(const void *primitive, kin__type type, bool block, const char *what);
+bool kin__head_end(void *primitive, kin__type type, bool block, const char *what);
+void kin__head_discard(void *primitive);
+
+static inline uint32_t kin__head_serial(const void *primitive)
+{
+    return atomic_load(&((const kin__head *)primitive)->serial);
+}
+
+/* Whether it is still the one that had this serial. The kind comes first: it says that the serial
+ * is already a later one's (pairs with begin). */
+static inline bool kin__head_is_still(const void *primitive, kin__type type, uint32_t serial)
+{
+    const kin__head *head = primitive;
+    return atomic_load_explicit(&head->kind, memory_order_acquire) == KIN__HEAD_OF(type) &&
+           atomic_load(&head->serial) == serial;
+}
+
+/* Around a sleep for it, kin_dump is told by kin__note_wait(primitive) and
+ * kin__note_woken(primitive). */
+
 #define KIN__NAP 50000000 /* ns between two looks at a holder who may have died */
 
 typedef struct kin__gate {
@@ -46,9 +96,9 @@ static inline uint32_t kin__gate_ticket(kin__gate *gate)
     return atomic_fetch_or(&gate->word, 1u) | 1u;
 }
 
-/* Sleeps until the gate is opened after the ticket was taken: 0. Also 0 at a nap's end (when `held`,
- * and that is sooner than the deadline), after a signal handler, and for no reason: look again.
- * KIN_ETIMEDOUT at the deadline, without a sentence, which is the caller's. */
+/* Sleeps until the gate is opened after the ticket was taken: 0. Also 0 at a nap's end (when
+ * `held`, and that is sooner than the deadline), after a signal handler, and for no reason: look
+ * again. KIN_ETIMEDOUT at the deadline, without a sentence, which is the caller's. */
 int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held);
 
 /* Wakes all sleepers; a load when there are none. Call it after a seq_cst write. */
@@ -66,6 +116,83 @@ bool kin__spin(bool (*ready)(void *), void *ctx);
 /* The same with fewer looks, for what somebody else is at work on: each look takes the cache line
  * away from him. */
 bool kin__spin_aside(bool (*ready)(void *), void *ctx);
+
+/* ---- the word of a lock (mutex.c) ------------------------------------------------------------ */
+
+/* What a kin_lock and a kin_rlock begin with. */
+typedef struct kin__mutex {
+    kin__head head;
+    _Atomic uint64_t word; /* see mutex.c; 0: free */
+} kin__mutex;
+
+/* Whose a word is, KIN__NOBODY for a free one; and which of his threads, if that is said. */
+static inline kin__id kin__mutex_holder(uint64_t word)
+{
+    return (kin__id)((uint32_t)word >> 1 & (((uint32_t)1 << KIN__ID_BITS) - 1));
+}
+
+static inline uint32_t kin__mutex_thread(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
+
+/* What is written to hold it. thread 0: all of them. */
+static inline uint64_t kin__mutex_word(kin__id id, uint32_t thread)
+{
+    return (uint64_t)thread << 32 | (uint64_t)id << 1;
+}
+
+static inline bool kin__mutex_is_held_by(uint64_t word, uint64_t mine)
+{
+    return kin__mutex_holder(word) == kin__mutex_holder(mine) &&
+           kin__mutex_thread(word) == kin__mutex_thread(mine);
+}
+
+/* Takes what is free and wanted by nobody. */
+static inline bool kin__mutex_take_free(kin__mutex *mutex, uint64_t mine)
+{
+    uint64_t seen = 0;
+    return atomic_compare_exchange_strong(&mutex->word, &seen, mine);
+}
+
+/* When that did not succeed: waits. 0, KIN_OWNER_DIED, KIN_ETIMEDOUT, KIN_ECLOSED.
+ * `what` is "kin_lock_acquire: the lock". */
+int kin__mutex_wait(kin__mutex *mutex, kin__type type, uint64_t mine, int64_t deadline,
+                    const char *what);
+
+/* From the word that was seen, held by whoever is allowed to say so, to free; false when it has
+ * changed meanwhile, and *seen says how. */
+bool kin__mutex_release(kin__mutex *mutex, uint64_t *seen);
+
+/* Why nobody holds it: KIN_EFREED or KIN_ESTATE. */
+int kin__mutex_fail_unheld(uint64_t seen, const char *what);
+
+/* The same for who holds it as `mine`: KIN_ESTATE when he does not, KIN_EFREED. */
+int kin__mutex_drop(kin__mutex *mutex, uint64_t mine, const char *what);
+
+/* From him to another, who need not know. */
+int kin__mutex_hand_over(kin__mutex *mutex, uint64_t mine, uint64_t theirs, const char *what);
+
+/* Whether somebody who is alive holds it; who does, or did when he died: 0 or KIN_ENOTFOUND. */
+bool kin__mutex_is_locked(kin__mutex *mutex);
+int kin__mutex_owner(kin__mutex *mutex, const char *what, kin__who *ret);
+int kin__mutex_tell_owner(kin__mutex *mutex, const char *what, int *ret_pid, char *name,
+                          size_t room);
+
+/* All of _new and _init but the place, the head's beginning included; and of _free and _done. */
+void kin__mutex_begin(kin__mutex *mutex, kin__type type);
+bool kin__mutex_end(kin__mutex *mutex, kin__type type, bool block, const char *what);
+
+/* For conditions: lets go of a lock that this process (this thread) holds, wholly: KIN_ESTATE when
+ * it does not. And takes it again: 0, KIN_OWNER_DIED, KIN_ETIMEDOUT, KIN_ECLOSED, KIN_EFREED. That
+ * it is the lock of before is told by its serial. */
+int kin__lock_drop(kin_lock *lock);
+int kin__lock_retake(kin_lock *lock, int64_t deadline);
+int kin__rlock_drop(kin_rlock *lock, unsigned *ret_depth);
+int kin__rlock_retake(kin_rlock *lock, unsigned depth, int64_t deadline);
+
+/* Its holder's, which may change just now. */
+unsigned kin__rlock_depth_of(const kin_rlock *lock);
 
 /* Whether reserved options are used, by a program that expects a later version. */
 static inline bool kin__any_set(const uint64_t reserved[4])

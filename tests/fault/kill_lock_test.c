@@ -208,6 +208,62 @@ TEST(a_lock_half_freed_wakes_its_sleepers_and_can_be_freed_again)
     (void)test_join(sleeper);
 }
 
+static void begin_and_end_in_place(void *ctx)
+{
+    struct world *w = ctx;
+    CHECK_OK(kin_lock_init(w->lock, NULL));
+    kin_lock_done(w->lock);
+}
+
+static void it_can_be_begun_again(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    CHECK_LT(kin_lock_acquire(w->lock, 0), 0); /* not begun; or marked */
+    (void)step;
+    CHECK_OK(kin_lock_init(w->lock, NULL));
+    (void)mend(w);
+    kin_lock_done(w->lock);
+}
+
+TEST(a_lock_in_a_struct_half_begun_or_half_ended_can_be_begun_again)
+{
+    struct world *w = test_shared(sizeof *w);
+    w->lock = kin_alloc(sizeof *w->lock);
+    CHECK_EQ(
+        kill_loop("lock.", w, .victim = begin_and_end_in_place, .check = it_can_be_begun_again), 3);
+    kin_free(w->lock);
+}
+
+/* ---- from one to another ---------------------------------------------------------------- */
+
+static pid_t tester;
+
+static void take_it_and_hand_it_over(void *ctx)
+{
+    struct world *w = ctx;
+    CHECK_EQ(kin_lock_acquire(w->lock, 0), 0);
+    CHECK_OK(kin_lock_hand_over(w->lock, tester));
+}
+
+static void it_was_his_or_is_ours(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    if (strcmp(step, "lock.handed") == 0) {
+        CHECK_EQ(kin_lock_release(w->lock), 0);
+    }
+    CHECK_EQ(mend(w), strcmp(step, "lock.handing") == 0 ? KIN_OWNER_DIED : 0);
+}
+
+TEST(who_is_killed_handing_it_over_has_it_or_the_other_does)
+{
+    struct world *w = new_world();
+    tester = getpid();
+    CHECK_EQ(kill_loop("lock.hand", w, .victim = take_it_and_hand_it_over,
+                       .check = it_was_his_or_is_ours),
+             2);
+    kin_lock_free(w->lock);
+}
+
 /* ---- a thousand times ----------------------------------------------------------------- */
 
 static int take_turns_for_ever(void *ctx)

@@ -41,6 +41,42 @@ TEST(kin_alloc_gives_zeros_also_when_it_recycles)
     kin_free(q);
 }
 
+TEST(memory_moves_with_its_bytes_and_the_rest_is_zero)
+{
+    uint64_t before = usage().blocks;
+    char *p = kin_realloc(NULL, 10);
+    memset(p, 'x', 10);
+    char *q = kin_realloc(p, 5000);
+    CHECK(q != p);
+    for (int i = 0; i < 5000; i++) {
+        CHECK_EQ(q[i], i < 10 ? 'x' : 0);
+    }
+    memset(q, 'y', 5000);
+    p = kin_realloc(q, 100000);
+    CHECK_EQ(p[4999], 'y');
+    CHECK_EQ(p[5000], 0);
+    q = kin_realloc(p, 3);
+    CHECK_MEM(q, "yyy", 3);
+    CHECK_EQ(usage().blocks, before + 1);
+    kin_free(q);
+    CHECK_EQ(usage().blocks, before);
+}
+
+TEST(what_cannot_be_moved_stays_where_it_is)
+{
+    int here = 0;
+    char *p = kin_alloc(10);
+    *p = 'x';
+    CHECK_NULL(kin_realloc(p, 0));
+    CHECK_NULL(kin_realloc(p, SIZE_MAX));
+    CHECK_NULL(kin_realloc(p + 1, 20));
+    CHECK_NULL(kin_realloc(&here, 20));
+    CHECK_EQ(*p, 'x');
+    kin_free(p);
+    CHECK_NULL(kin_realloc(p, 20));
+    CHECK_CONTAINS(kin_errmsg(), "freed");
+}
+
 TEST(an_object_too_large_is_refused_with_a_sentence)
 {
     CHECK_NULL(kin_alloc(SIZE_MAX));

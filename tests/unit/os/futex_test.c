@@ -78,6 +78,26 @@ TEST(add_and_wake_adds_one_and_wakes_all_processes)
     }
 }
 
+TEST(change_and_wake_adds_or_sets_any_small_number)
+{
+    struct place *place = test_shared(sizeof *place);
+    for (int faults = 0; faults < 2; faults++) { /* also where the kernel refuses it */
+        pid_t pids[2];
+        place->word = 0;
+        place->near = 0;
+        start_sleepers(place, pids, 2);
+        kin__fault_arm(KIN__FAULT_CALL, (unsigned)faults);
+        CHECK_EQ(kin__os_change_and_wake(&place->word, KIN__SET, -2047), 2);
+        CHECK_EQ(place->word, UINT32_MAX - 2046);
+        kin__fault_arm(KIN__FAULT_CALL, (unsigned)faults);
+        CHECK_EQ(kin__os_change_and_wake(&place->word, KIN__ADD, 2), 0);
+        CHECK_EQ(place->word, UINT32_MAX - 2044);
+        kin__fault_arm(KIN__FAULT_CALL, 0);
+        CHECK_EQ(test_join(pids[0]), 0);
+        CHECK_EQ(test_join(pids[1]), 0);
+    }
+}
+
 TEST(add_and_wake_wraps_around)
 {
     _Atomic uint32_t word = UINT32_MAX;

@@ -221,6 +221,34 @@ TEST(a_sleeper_does_not_wait_for_a_new_event_at_the_old_place)
     kin_event_free(again);
 }
 
+TEST(an_event_can_lie_in_memory_of_the_users)
+{
+    struct world *w = new_world();
+    kin_event_free(w->event);
+    w->event = kin_alloc(sizeof *w->event);
+    kin_event here;
+    CHECK_ERROR(kin_event_init(&here, NULL), KIN_EINVAL);
+    CHECK_ERROR(kin_event_init(w->event, &(kin_event_options){ { 1 } }), KIN_EINVAL);
+    CHECK_OK(kin_event_init(w->event, NULL));
+    CHECK(!kin_event_is_set(w->event));
+    pid_t waiter = start_waiter(w);
+    CHECK_OK(kin_event_set(w->event));
+    CHECK_EQ(test_join(waiter), 0);
+    CHECK_EQ(w->code, 0);
+    CHECK_OK(kin_event_clear(w->event));
+    waiter = start_waiter(w);
+    kill(waiter, SIGSTOP);
+    kin_event_done(w->event);
+    CHECK_ERROR(kin_event_set(w->event), KIN_EFREED);
+    CHECK_OK(kin_event_init(w->event, NULL)); /* while he still thinks of the old one */
+    kill(waiter, SIGCONT);
+    CHECK_EQ(test_join(waiter), 0);
+    CHECK_EQ(w->code, KIN_ECLOSED);
+    kin_event_done(w->event);
+    kin_event_done(NULL);
+    kin_free(w->event);
+}
+
 static void stop_before_sleep(const char *step)
 {
     if (strcmp(step, "event.asleep") == 0) {

@@ -1,12 +1,14 @@
-/* What one process shows of locks and events: TSan sees no other. */
+/* What one process shows of locks, rlocks and events: TSan sees no other. */
 #include "harness.h"
-#include <kin/sync.h>
+#include "sync/room.h"
+
 #include <pthread.h>
 
 enum { THREADS = 4, ROUNDS = 3000 };
 
 struct world {
     kin_lock *lock;
+    kin_rlock *rlock;
     kin_event *ping;
     kin_event *pong;
     long count; /* plain: the lock must do */
@@ -46,6 +48,94 @@ TEST(threads_exclude_each_other)
     struct world w = { .count = 0 };
     CHECK_OK(kin_lock_new(&w.lock, NULL));
     run(count_up, &w, THREADS);
+    CHECK_EQ(w.count, THREADS * ROUNDS);
+    kin_lock_free(w.lock);
+}
+
+static void *count_up_deep(void *ctx)
+{
+    struct world *w = ctx;
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int deep = 0; deep < 3; deep++) {
+            if (kin_rlock_acquire(w->rlock, KIN_FOREVER) != 0) {
+                return w;
+            }
+            w->count++;
+        }
+        for (int deep = 3; deep > 0; deep--) {
+            if (kin_rlock_depth(w->rlock) != (unsigned)deep || kin_rlock_release(w->rlock) != 0) {
+                return w;
+            }
+        }
+        if (kin_rlock_depth(w->rlock) != 0) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+TEST(threads_exclude_each_other_however_deep)
+{
+    struct world w = { .count = 0 };
+    CHECK_OK(kin_rlock_new(&w.rlock, NULL));
+    run(count_up_deep, &w, THREADS);
+    CHECK_EQ(w.count, THREADS * ROUNDS * 3);
+    CHECK(!kin_rlock_locked(w.rlock));
+    kin_rlock_free(w.rlock);
+}
+
+static void *drop_and_retake(void *ctx)
+{
+    struct world *w = ctx;
+    for (int i = 0; i < ROUNDS; i++) {
+        unsigned depth = 0;
+        int rv = kin_rlock_acquire(w->rlock, KIN_FOREVER);
+        rv = rv < 0 ? rv : kin_rlock_acquire(w->rlock, KIN_FOREVER);
+        rv = rv < 0 ? rv : kin__rlock_drop(w->rlock, &depth);
+        rv = rv < 0 ? rv : kin__rlock_retake(w->rlock, depth, KIN__NEVER);
+        w->count++;
+        rv = rv < 0 ? rv : kin_rlock_release(w->rlock);
+        if (rv < 0 || depth != 2 || kin_rlock_release(w->rlock) != 0) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+TEST(threads_exclude_each_other_when_they_drop_it_meanwhile)
+{
+    struct world w = { .count = 0 };
+    CHECK_OK(kin_rlock_new(&w.rlock, NULL));
+    run(drop_and_retake, &w, THREADS);
+    CHECK_EQ(w.count, THREADS * ROUNDS);
+    kin_rlock_free(w.rlock);
+}
+
+static void *dump_it(void *ctx)
+{
+    struct world *w = ctx;
+    for (int i = 0; i < 100; i++) {
+        FILE *nowhere = fopen("/dev/null", "w");
+        int rv = kin_dump(nowhere);
+        fclose(nowhere);
+        kin__set_name(i % 2 ? "one" : "another");
+        if (rv != 0) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+TEST(threads_may_dump_while_others_fight)
+{
+    struct world w = { .count = 0 };
+    CHECK_OK(kin_lock_new(&w.lock, NULL));
+    pthread_t dumper;
+    CHECK_EQ(pthread_create(&dumper, NULL, dump_it, &w), 0);
+    run(count_up, &w, THREADS);
+    void *result;
+    CHECK_EQ(pthread_join(dumper, &result), 0);
+    CHECK_NULL(result);
     CHECK_EQ(w.count, THREADS * ROUNDS);
     kin_lock_free(w.lock);
 }
