@@ -11,7 +11,7 @@ target_include_directories(kin_harness PUBLIC
     ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/src)
 set_target_properties(kin_harness PROPERTIES C_EXTENSIONS OFF)
 
-foreach(kind unit contract fault stress regress)
+foreach(kind unit contract fault interop stress regress)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/*_test.c)
     foreach(source ${sources})
         file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR}/tests ${source})
@@ -31,7 +31,7 @@ foreach(kind unit contract fault stress regress)
         endif()
         add_test(NAME ${name} COMMAND ${target})
         set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600)
-        if(name MATCHES "harness|shm") # others would see their names in /dev/shm
+        if(name MATCHES "harness|shm|share") # others would see their names in /dev/shm
             set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
         endif()
         if(kind STREQUAL "stress")

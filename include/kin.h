@@ -3,11 +3,13 @@
 #define KIN_H
 
 #include <kin/base.h>
+#include <kin/condition.h>
 #include <kin/domain.h>
 #include <kin/obj.h>
 #include <kin/pool.h>
 #include <kin/process.h>
 #include <kin/queue.h>
+#include <kin/share.h>
 #include <kin/subprocess.h>
 #include <kin/sync.h>
 

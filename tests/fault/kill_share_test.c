@@ -1,0 +1,159 @@
+/* Processes that are killed while they make, write, move or end what is shared. */
+#include "domain/room.h"
+#include "harness.h"
+#include <kin/domain.h>
+#include <kin/share.h>
+
+#include <unistd.h>
+
+struct world {
+    kin_value *value;
+    kin_array *array;
+    char name[64];
+    uint64_t blocks;
+};
+
+static uint64_t count_blocks(void)
+{
+    kin_usage_info usage;
+    CHECK_OK(kin_usage(&usage));
+    return usage.blocks;
+}
+
+static bool is_there(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/dev/shm/%s", name);
+    return access(path, F_OK) == 0;
+}
+
+static struct world *new_world(void)
+{
+    struct world *w = test_shared(sizeof *w);
+    snprintf(w->name, sizeof w->name, "kin-kill-test-%d", (int)getpid());
+    CHECK_OK(kin_value_new(&w->value, 'q', kin_int(1), NULL));
+    CHECK_OK(kin_array_new(&w->array, 'i', 4, kin_none(), NULL));
+    w->blocks = count_blocks();
+    return w;
+}
+
+static void end(struct world *w)
+{
+    kin_value_free(w->value);
+    kin_array_free(w->array);
+}
+
+/* ---- making ------------------------------------------------------------------------- */
+
+static void make_an_array(void *ctx)
+{
+    (void)ctx;
+    kin_array *a = NULL;
+    (void)kin_array_new(&a, 'i', 0, kin_range(0, 100), NULL);
+    kin_array_free(a);
+}
+
+/* One may stay that was made and given, or whose lock had ended: its maker told nobody of it. */
+static void at_most_one_stays(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    (void)step;
+    uint64_t blocks = count_blocks();
+    CHECK_LE(blocks, w->blocks + 1);
+    w->blocks = blocks;
+}
+
+TEST(the_maker_of_an_array_may_die_anywhere)
+{
+    struct world *w = new_world();
+    CHECK_GE(kill_loop(NULL, w, .victim = make_an_array, .check = at_most_one_stays), 4);
+    end(w);
+}
+
+/* ---- writing ------------------------------------------------------------------------ */
+
+static void write_all(void *ctx)
+{
+    struct world *w = ctx;
+    (void)kin_value_set(w->value, kin_int(0x0101010101010101));
+    (void)kin_value_set(w->value, kin_int(1));
+    (void)kin_array_set_slice(w->array, 0, 4, kin_range(0, 4));
+}
+
+static void all_can_be_used(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    kin_obj o = kin_none();
+    (void)step;
+    CHECK_GE(kin_value_get(w->value, &o), 0);
+    int64_t seen = kin_as_int(o);
+    CHECK(seen == 1 || seen == 0x0101010101010101);
+    CHECK_GE(kin_array_slice(w->array, 0, 4, &o), 0);
+    kin_release(o);
+    CHECK_EQ(kin_value_get(w->value, &o), 0);
+    CHECK_EQ(kin_array_set(w->array, 0, kin_int(0)), 0);
+}
+
+TEST(a_writer_may_die_anywhere_and_the_next_goes_on)
+{
+    struct world *w = new_world();
+    CHECK_GE(kill_loop(NULL, w, .victim = write_all, .check = all_can_be_used), 2);
+    end(w);
+}
+
+/* ---- moving ------------------------------------------------------------------------- */
+
+static void move(void *ctx)
+{
+    (void)ctx;
+    kin_free(kin_realloc(kin_alloc(100), 1000));
+}
+
+static void at_most_two_stay(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    (void)step;
+    uint64_t blocks = count_blocks();
+    CHECK_LE(blocks, w->blocks + 2);
+    w->blocks = blocks;
+}
+
+TEST(who_moves_memory_may_die_anywhere)
+{
+    struct world *w = new_world();
+    CHECK_GE(kill_loop(NULL, w, .victim = move, .check = at_most_two_stay), 4);
+    CHECK_GE(kill_loop("alloc.", w, .victim = move, .check = at_most_two_stay), 1);
+    end(w);
+}
+
+/* ---- names -------------------------------------------------------------------------- */
+
+static void own_a_name(void *ctx)
+{
+    struct world *w = ctx;
+    kin_shm *shm = NULL;
+    if (kin_shm_create(&shm, w->name, 10) == 0 && kin_shm_unlink_at_exit(shm, true) == 0) {
+        kin__os_leave(0);
+    }
+}
+
+/* The next who wants that name gets it, unless the promise had not been made. */
+static void the_name_is_free(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    kin_shm *shm = NULL;
+    bool promised = strcmp(step, "share.note") != 0;
+    int rv = kin_shm_create(&shm, w->name, 10);
+    CHECK_EQ(rv, promised ? 0 : KIN_ESTATE);
+    kin_shm_free(shm);
+    CHECK_OK(kin_shm_unlink(w->name));
+    CHECK(!is_there(w->name));
+    at_most_one_stays(w, step); /* the note: until a relative comes across it */
+}
+
+TEST(a_name_goes_wherever_its_owner_dies)
+{
+    struct world *w = new_world();
+    CHECK_GE(kill_loop("share.", w, .victim = own_a_name, .check = the_name_is_free), 2);
+    end(w);
+}
