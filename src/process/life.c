@@ -41,8 +41,11 @@ void kin__process_become(kin_process *self, kin_process *starter)
     self->pid = kin__os_getpid();
     current = self;
     kin__set_name(self->name);
-    starter->next = parent; /* somebody may have asked for it; and what is reachable is no leak */
-    parent = starter;
+    if (starter != parent) {
+        starter->next =
+            parent; /* somebody may have asked for it; and what is reachable is no leak */
+        parent = starter;
+    }
     kin__process_forget_key();
 }
 
