@@ -51,9 +51,9 @@ typedef struct kin_barrier {
 #define kin_barrier_KIND 12
 
 typedef struct kin_barrier_options {
-    void (*action)(
-        void *ctx);       /* the last to come calls it, before any goes on; all have to have it:
-                                  a function of the program, or of a library that they have loaded */
+    /* the last to come calls it, before any goes on; all have to have it: a function of the program,
+     * or of a library that they have loaded */
+    void (*action)(void *ctx);
     void *ctx;            /* in the family's memory, or NULL */
     double timeout;       /* seconds for those who wait without one; 0: none */
     uint64_t reserved[4]; /* must be zero */
@@ -80,11 +80,13 @@ KIN_API int kin_condition_release(kin_condition *condition);
 /* Lets go of the lock (of an rlock wholly), sleeps until it is notified, and takes the lock again,
  * however that ended and however long that takes: 0, or KIN_OWNER_DIED (also at the end of the time)
  * when who had the lock in between died with it; KIN_ETIMEDOUT. It may also return for no reason: look
- * whether what you wait for is true. KIN_ENOMEM, with the lock, when there is no room to wait. KIN_ESTATE when this process does not hold the lock; KIN_ECLOSED, then without it,
- * when the condition or its lock was freed. */
+ * whether what you wait for is true. KIN_ENOMEM, with the lock, when there is no room to wait.
+ * KIN_ESTATE when this process does not hold the lock; KIN_ECLOSED, then without it, when the
+ * condition or its lock was freed. */
 KIN_API int kin_condition_wait(kin_condition *condition, double timeout);
 
-/* Waits until predicate(ctx), which is called with the lock held, is true: 0, or KIN_OWNER_DIED when
+/* Waits until predicate(ctx), which is called with the lock held, once at first and once after each
+ * wake-up, is true: 0, or KIN_OWNER_DIED when
  * somebody died with the lock meanwhile. KIN_ETIMEDOUT when it was false at the end of the time. */
 KIN_API int kin_condition_wait_for(kin_condition *condition, bool (*predicate)(void *ctx),
                                    void *ctx, double timeout);
@@ -112,7 +114,7 @@ KIN_API void kin_barrier_done(kin_barrier *barrier);
 /* Waits until all parties have come: each gets a number of its own, 0 to parties - 1. KIN_EBROKEN when it
  * is broken, or breaks meanwhile; KIN_ETIMEDOUT, which breaks it for the others; KIN_ENOTFOUND, which
  * does so too, when this process has not loaded the action. Where more come than there are parties,
- * the rest are of the next round. */
+ * the rest are of the next round; whose time is over before that begins breaks nothing. */
 KIN_API int kin_barrier_wait(kin_barrier *barrier, double timeout);
 
 /* Breaks it, for who waits and who comes. */

@@ -14,9 +14,9 @@
  * A type code says which C type an item has, as in Python's sharedctypes:
  *
  *     b B  signed, unsigned char    h H  short    i I  int    l L  long    q Q  long long
- *     f d  float, double            ?    bool     c    char   u    wchar_t
+ *     f d  float, double            ?    bool     c    char   u    wchar_t       w  uint32_t
  *
- * As an object a 'c' is one byte of bytes, a 'u' one character of a str. 0 is any struct of
+ * As an object a 'c' is one byte of bytes, a 'u' or 'w' one character of a str. 0 is any struct of
  * yours; as an object it is its bytes.
  *
  * For what is neither, there is kin_alloc. Whoever is no relative finds memory by its name:
@@ -59,7 +59,8 @@ typedef struct kin_array kin_array;
  * Processes: the handle is one process's; hand over the name, and have it opened.
  * Fork:      the child's copy of the handle is good, at the same address, and the child's to
  *            free.
- * Death:     the bytes stay. The name stays, too, unless kin_shm_unlink_at_exit was called. */
+ * Death:     the bytes stay. The name stays, too, unless kin_shm_unlink_at_exit was called. If
+ *            somebody shortens the file, who touches what is gone dies of SIGBUS. */
 typedef struct kin_shm kin_shm;
 
 /* kin_shareable_list: a list of fixed length in a segment of memory with a name; its items are
@@ -98,7 +99,7 @@ KIN_API void kin_value_free(kin_value *value);
 KIN_AUTO(kin_value)
 
 /* Reads, or writes, under the lock. 0, or KIN_OWNER_DIED (it was done all the same); KIN_ETYPE,
- * KIN_ERANGE: nothing was written; KIN_EFREED. What kin_value_get hands out is yours, what
+ * KIN_ERANGE: nothing was written; KIN_EFREED, KIN_ECLOSED when it was freed while we waited. What kin_value_get hands out is yours, what
  * kin_value_set is given is gone. */
 KIN_API int kin_value_get(kin_value *value, kin_obj *ret_object);
 KIN_API int kin_value_set(kin_value *value, kin_obj object);
@@ -117,7 +118,7 @@ KIN_API kin_rlock *kin_value_lock(kin_value *value);
 /* ---- arrays ------------------------------------------------------------------------- */
 
 /* Makes an array of `length` items. `initial` is given away; it is none (zeros), or a list or
- * tuple, bytes, or for 'u' a str, whose items are copied: as many as `length`, fewer (zeros
+ * tuple, bytes, or for 'u' and 'w' a str, whose items are copied: as many as `length`, fewer (zeros
  * follow), or any number with a length of 0. Errors as of kin_value_new; KIN_ERANGE when there
  * are more. */
 KIN_API int kin_array_new(kin_array **ret_array, char typecode, size_t length, kin_obj initial,
@@ -137,12 +138,12 @@ KIN_API int kin_array_set(kin_array *array, int64_t index, kin_obj object);
 
 /* Items from `from` up to, not including, `to`, as Python's array[from:to]: negative ones count
  * from the end, what lies beyond is cut, so (0, INT64_MAX) is all. A list; of a 'c' array bytes,
- * of a 'u' array a str. To set a slice takes as many items as it has (KIN_ERANGE), and writes all
+ * of a 'u' or 'w' array a str. To set a slice takes as many items as it has (KIN_ERANGE), and writes all
  * of them or none. */
 KIN_API int kin_array_slice(kin_array *array, int64_t from, int64_t to, kin_obj *ret_list);
 KIN_API int kin_array_set_slice(kin_array *array, int64_t from, int64_t to, kin_obj list);
 
-/* A 'c' or 'u' array as a string that ends at its first zero, or with the array. To set it to a
+/* A 'c', 'u' or 'w' array as a string that ends at its first zero, or with the array. To set it to a
  * shorter one writes a zero after that; KIN_ERANGE for a longer one. */
 KIN_API int kin_array_value(kin_array *array, kin_obj *ret_string);
 KIN_API int kin_array_set_value(kin_array *array, kin_obj string);
@@ -167,7 +168,7 @@ KIN_API char kin_array_typecode(kin_array *array);
 /* ---- named segments ----------------------------------------------------------------- */
 
 /* Creates a segment of `size` zeroed bytes. With a name of NULL it gets one, psm_ and eight hex
- * digits, as in Python. All its memory is there at once, or KIN_ENOMEM. KIN_ESTATE: there is one
+ * digits, as in Python. All its memory is there at once, or KIN_ENOMEM. KIN_EEXIST: there is one
  * of that name; KIN_EINVAL: a size of 0, or no name for a file. */
 KIN_API int kin_shm_create(kin_shm **ret_shm, const char *name, size_t size);
 

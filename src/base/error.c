@@ -129,6 +129,8 @@ static int code_of(int error)
     case EACCES:
     case EPERM:
         return KIN_EACCES;
+    case EEXIST:
+        return KIN_EEXIST;
     case ETIMEDOUT:
         return KIN_ETIMEDOUT;
     case EINTR:

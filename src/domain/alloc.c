@@ -9,9 +9,8 @@ void *kin_alloc(size_t size)
         (void)kin__fail(KIN_EINVAL, "kin_alloc: a size of 0");
         return NULL;
     }
-    void *made = kin__block_new(size, KIN__RAW);
+    void *made = kin__block_new_zeroed(size, KIN__RAW, 0);
     if (made != NULL) {
-        memset(made, 0, size);
         kin__block_give(made);
     }
     return made;
@@ -31,14 +30,13 @@ void *kin_realloc(void *memory, size_t size)
     if (kin__block_check(memory, KIN__RAW, "kin_realloc: the memory") < 0) {
         return NULL;
     }
-    char *made = kin__block_new(size, KIN__RAW);
+    size_t old = kin__block_size(memory);
+    size_t kept = old < size ? old : size;
+    char *made = kin__block_new_zeroed(size, KIN__RAW, kept);
     if (made == NULL) {
         return NULL;
     }
-    size_t old = kin__block_size(memory);
-    size_t kept = old < size ? old : size;
     memcpy(made, memory, kept);
-    memset(made + kept, 0, size - kept);
     kin__block_give(made);
     KIN__STEP("alloc.moved");
     kin_free(memory);

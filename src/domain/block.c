@@ -31,6 +31,8 @@
  */
 #include "map.h"
 
+#include <string.h>
+
 #define REF_OFFSET_BITS 34 /* in units of 16 bytes: 256 GiB */
 
 static small_page *small_at(uint64_t index)
@@ -151,11 +153,11 @@ static void *new_small(kin__id self, unsigned heap, unsigned class, uint64_t tag
     }
 }
 
-static void *new_large(kin__id self, uint64_t tag)
+/* *ret_used: whether any of its pages was something before. */
+static void *new_large(kin__id self, uint64_t size, kin__type type, bool *ret_used)
 {
-    uint64_t size = tag >> 8;
     uint64_t pages = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    if (size > UINT64_MAX >> 9 || pages > base()->pages_max) {
+    if (size > UINT64_MAX >> 9 || pages > base()->pages_max) { /* it shares a word */
         (void)kin__fail(KIN_ENOMEM, "%llu bytes are more than the family's memory can ever hold",
                         (unsigned long long)size);
         return NULL;
@@ -165,19 +167,23 @@ static void *new_large(kin__id self, uint64_t tag)
         return NULL;
     }
     page *p = page_at(first);
-    atomic_store(&p->large.shape, tag);
+    uint64_t used = atomic_load(&p->state);
+    atomic_store(&p->large.shape, BLOCK_SHAPE(size, type));
     atomic_store(&p->large.state, BLOCK_STATE(kin__page_generation(), self));
     atomic_fetch_or(&p->holders, HOLDER_BIT(self));
     atomic_store(&p->state, PAGE_STATE(PAGE_LARGE, 0, 0, self));
     KIN__STEP("block.large");
     for (uint64_t i = first + 1; i < first + pages; i++) {
+        used |= atomic_load(&page_at(i)->state);
         atomic_store(&page_at(i)->state, PAGE_STATE(PAGE_TAIL, 0, 0, (uint32_t)first));
         KIN__STEP("block.tail");
     }
+    *ret_used = used & PAGE_USED;
     return page_data(first);
 }
 
-void *kin__block_new(size_t size, kin__type type)
+/* *ret_used: whether its bytes may be other than zero. */
+static void *make(size_t size, kin__type type, bool *ret_used)
 {
     if (KIN__FAULT(KIN__FAULT_MEMORY)) {
         (void)kin__fail(KIN_ENOMEM, "no memory for a block of %zu bytes: a test wants it so", size);
@@ -187,12 +193,29 @@ void *kin__block_new(size_t size, kin__type type)
     if (self == KIN__NOBODY) {
         return NULL;
     }
-    uint64_t tag = (uint64_t)size << 8 | (uint64_t)type;
     unsigned class = kin__page_class_of(size);
-    if (class < CLASSES) {
-        return new_small(self, type >= KIN__STABLE ? (unsigned)type : 0, class, tag);
+    if (class >= CLASSES) {
+        return new_large(self, size, type, ret_used);
     }
-    return new_large(self, tag);
+    *ret_used = true;
+    return new_small(self, type >= KIN__STABLE ? (unsigned)type : 0, class,
+                     BLOCK_SHAPE(size, type));
+}
+
+void *kin__block_new(size_t size, kin__type type)
+{
+    bool used;
+    return make(size, type, &used);
+}
+
+void *kin__block_new_zeroed(size_t size, kin__type type, size_t from)
+{
+    bool used;
+    char *made = make(size, type, &used);
+    if (made != NULL && used) {
+        memset(made + from, 0, size - from);
+    }
+    return made;
 }
 
 /* ---- owners change ------------------------------------------------------------------------------ */

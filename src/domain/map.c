@@ -29,6 +29,8 @@
 #define ADDRESS_CHOICES 0x80u                    /* GiB */
 
 domain *_Atomic kin__domain_base;
+_Atomic uintptr_t kin__domain_first;
+_Atomic size_t kin__domain_seen;
 
 static int memory_fd = -1;
 static kin_domain_options setup;
@@ -246,16 +248,19 @@ int kin__domain_grow(uint64_t wanted)
     return 0;
 }
 
-bool kin__in_domain(const void *p, size_t size)
+bool kin__in_domain_now(const void *p, size_t size)
 {
     domain *d = base();
     if (d == NULL) {
         return false;
     }
     uintptr_t first = (uintptr_t)d + d->data;
-    uintptr_t end = first + (atomic_load(&d->top) << PAGE_SHIFT);
-    uintptr_t at = (uintptr_t)p;
-    return at >= first && at <= end && size <= end - at;
+    size_t seen = atomic_load(&d->top) << PAGE_SHIFT;
+    size_t at = (uintptr_t)p - first;
+    atomic_store_explicit(&kin__domain_first, first, memory_order_relaxed);
+    atomic_store_explicit(&kin__domain_seen, seen,
+                          memory_order_release); /* pairs with kin__in_domain */
+    return at <= seen && size <= seen - at;
 }
 
 int kin_domain_setup(const kin_domain_options *options)

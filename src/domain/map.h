@@ -8,7 +8,7 @@
  *       +------+------------------+-----------------------+---------------------------------+
  *
  * The directory and the pages are committed side by side, a step at a time: an entry below
- * head.top may be touched, and so may its page. A zero entry is a free page.
+ * head.top may be touched, and so may its page. A zero entry is a free page of zeros.
  */
 #ifndef KIN_DOMAIN_MAP_H
 #define KIN_DOMAIN_MAP_H
@@ -30,6 +30,7 @@ typedef struct block {
 } block;
 
 #define BLOCK_STATE(generation, owner) ((uint64_t)((generation)&GENERATION_MASK) << 32 | (owner))
+#define BLOCK_SHAPE(size, type) ((uint64_t)(size) << 8 | (uint64_t)(type))
 #define BLOCK_OWNER(state) ((uint32_t)(state))
 #define BLOCK_GENERATION(state) ((uint32_t)((state) >> 32) & GENERATION_MASK)
 #define GENERATION_MASK 0x3fffffffu
@@ -46,7 +47,7 @@ enum page_kind {
 };
 
 typedef struct page {
-    _Atomic uint64_t state;   /* kind, has-space flag, heap, class, owner: PAGE_STATE */
+    _Atomic uint64_t state;   /* kind, flags, heap, class, owner: PAGE_STATE */
     _Atomic uint64_t holders; /* bit (slot % 64): that slot may own blocks here */
     block large;              /* of a large block; .shape's size tells how many pages */
 } page;
@@ -54,6 +55,7 @@ typedef struct page {
 #define PAGE_STATE(kind, heap, class, owner)                                                       \
     ((uint64_t)(kind) << 56 | (uint64_t)(heap) << 40 | (uint64_t)(class) << 32 | (owner))
 #define PAGE_SPACE ((uint64_t)1 << 48) /* small, nobody's, and has free blocks: a hint */
+#define PAGE_USED ((uint64_t)1 << 49) /* free or claimed, and was something before: not all zeros */
 #define PAGE_KIND(state) ((enum page_kind)((state) >> 56))
 #define PAGE_HEAP(state) ((unsigned)((state) >> 40) & 0xffu)
 #define PAGE_CLASS(state) ((unsigned)((state) >> 32) & 0xffu)

@@ -18,6 +18,8 @@
  *   R3  A tail is freed only while it names this first page; the first page is freed last.
  *   R4  A small page of a stable type is never made anything else.
  *   R5  PAGE_SPACE is set only on a page that nobody owns; with it the page may be taken.
+ *   R6  A page that becomes free says PAGE_USED, for good: one without it is as the kernel gave it,
+ *       and nobody has to write zeros there.
  *
  * Death. What is CLAIMED by a dead process is freed by the sweep, and a SMALL page of his loses its
  * owner. A LARGE block half-freed still has an owner, the dead one, and the sweep frees the rest
@@ -68,13 +70,14 @@ static bool claim_page(uint64_t index, kin__id self)
     uint64_t free_state = atomic_load(&page_at(index)->state);
     return PAGE_KIND(free_state) == PAGE_FREE &&
            atomic_compare_exchange_strong(&page_at(index)->state, &free_state,
-                                          PAGE_STATE(PAGE_CLAIMED, 0, 0, self));
+                                          PAGE_STATE(PAGE_CLAIMED, 0, 0, self) |
+                                              (free_state & PAGE_USED));
 }
 
 void kin__page_free_claimed(uint64_t index)
 {
     atomic_store(&page_at(index)->holders, 0);
-    atomic_store(&page_at(index)->state, PAGE_STATE(PAGE_FREE, 0, 0, 0));
+    atomic_store(&page_at(index)->state, PAGE_STATE(PAGE_FREE, 0, 0, 0) | PAGE_USED);
     uint64_t low = atomic_load(&base()->low);
     while (index < low && !atomic_compare_exchange_weak(&base()->low, &low, index)) {
     }

@@ -125,6 +125,9 @@ typedef uint64_t kin__ref;
  * sentence: KIN_ENOMEM. */
 void *kin__block_new(size_t size, kin__type type);
 
+/* The same, with zeros from `from` on: written, unless it is fresh from the kernel. */
+void *kin__block_new_zeroed(size_t size, kin__type type, size_t from);
+
 /* Hands a block of this process to the family: from now on it lives until it is freed. */
 void kin__block_give(void *block);
 
@@ -160,7 +163,18 @@ void kin__block_each(kin__type type, void (*visit)(void *block, void *ctx), void
 size_t kin__block_size(const void *block);    /* the bytes asked for */
 kin__type kin__block_type(const void *block); /* 0 when it is no block's beginning */
 
-/* Whether [p, p + size) lies in the committed part of the domain. */
-bool kin__in_domain(const void *p, size_t size);
+/* Whether [p, p + size) lies in the committed part of the domain. Where that begins and how much of
+ * it this process has seen: it only grows. */
+extern _Atomic uintptr_t kin__domain_first;
+extern _Atomic size_t kin__domain_seen;
+bool kin__in_domain_now(const void *p, size_t size);
+
+static inline bool kin__in_domain(const void *p, size_t size)
+{
+    size_t seen =
+        atomic_load_explicit(&kin__domain_seen, memory_order_acquire); /* pairs with now */
+    size_t at = (uintptr_t)p - atomic_load_explicit(&kin__domain_first, memory_order_relaxed);
+    return (at < seen && size <= seen - at) || kin__in_domain_now(p, size);
+}
 
 #endif

@@ -86,7 +86,8 @@ int kin__os_shm_create(const char *name, uint64_t size);
 int kin__os_shm_open(const char *name);
 int kin__os_shm_unlink(const char *name);
 
-/* How large it is, and what tells it from others; unlinking a name while it leads to that one. */
+/* How large it is, and what tells it from others; unlinking a name while it leads to that one:
+ * -ENOENT when it does not, -EWOULDBLOCK when somebody else is just about to. */
 int kin__os_shm_look(int fd, uint64_t *ret_size, uint64_t *ret_id);
 int kin__os_shm_unlink_own(const char *name, uint64_t id);
 

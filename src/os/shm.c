@@ -1,13 +1,15 @@
 /* shm.c - segments of memory that have a name: files in /dev/shm.
  *
  * A name leads to a segment until somebody unlinks it, and may lead to another one after that. So
- * whoever wants to unlink his own, later, remembers which file it was. */
+ * whoever wants to unlink his own, later, remembers which file it was; and holds a lock on the file
+ * (which the kernel takes back when he dies), so that of two who look at once only one unlinks. */
 #include "room.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,17 +85,38 @@ int kin__os_shm_look(int fd, uint64_t *ret_size, uint64_t *ret_id)
     return 0;
 }
 
+/* 0 when it is that file. */
+static int tell(int fd, uint64_t id)
+{
+    uint64_t found = 0;
+    uint64_t size;
+    int rv = kin__os_shm_look(fd, &size, &found);
+    return rv == 0 && found != id ? -ENOENT : rv;
+}
+
+/* With the file locked. Until then somebody may have unlinked it, and made another. */
+static int unlink_locked(int fd, const char *name, uint64_t id)
+{
+    int rv = tell(fd, id);
+    int again = rv < 0 ? rv : open_segment(name, O_RDONLY);
+    if (again < 0) {
+        return again;
+    }
+    rv = tell(again, id);
+    close(again);
+    KIN__STEP("shm.found");
+    return rv < 0 ? rv : kin__os_shm_unlink(name);
+}
+
 int kin__os_shm_unlink_own(const char *name, uint64_t id)
 {
-    uint64_t found, size;
     int fd = open_segment(name, O_RDONLY);
     if (fd < 0) {
         return fd;
     }
-    int rv = kin__os_shm_look(fd, &size, &found);
+    KIN__STEP("shm.opened");
+    int rv = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : unlink_locked(fd, name, id);
+    flock(fd, LOCK_UN); /* a child that was forked meanwhile has the descriptor, too */
     close(fd);
-    if (rv == 0 && found != id) {
-        return -ENOENT;
-    }
-    return rv < 0 ? rv : kin__os_shm_unlink(name);
+    return rv;
 }

@@ -15,23 +15,22 @@ static kin__row *row_of(kin_array *array)
     return (kin__row *)array;
 }
 
-/* All or none. */
-static int replace(kin__row *row, uint64_t first, kin__source s, const char *verb)
+static int look(kin_array *array, const char *what, kin__view *ret)
 {
-    int rv = kin__row_pour(row, first, s, true, verb);
-    return rv < 0 ? rv : kin__row_pour(row, first, s, false, verb);
+    return kin__row_look(row_of(array), KIN__ARRAY, what, ret);
 }
 
 /* ---- life --------------------------------------------------------------------------- */
 
 static int make(kin_array **ret_array, kin__row_plan *plan, kin_obj initial)
 {
-    const kin__row kind = { .code = plan->code,
-                            .size = plan->size != 0 ? (uint32_t)plan->size
-                                                    : 1 }; /* a bad plan fails below */
+    uint32_t size = 0;
     kin__source s = { .from = initial };
     int rv = kin__obj_check(initial, plan->verb);
-    rv = rv < 0 || kin_is_none(initial) ? rv : kin__row_source(&kind, initial, plan->verb, &s);
+    rv = rv < 0 ? rv : kin__row_item_size(plan, &size);
+    rv = rv < 0 || kin_is_none(initial)
+             ? rv
+             : kin__row_source(plan->code, size, initial, plan->verb, &s);
     if (rv < 0) {
         return rv;
     }
@@ -40,18 +39,18 @@ static int make(kin_array **ret_array, kin__row_plan *plan, kin_obj initial)
                          (unsigned long long)plan->length);
     }
     plan->length = plan->length != 0 ? plan->length : s.count;
-    kin__row *row;
-    rv = kin__row_new(plan, &row);
+    kin__view v;
+    rv = kin__row_new(plan, &v);
     if (rv < 0) {
         return rv;
     }
-    rv = kin__row_pour(row, 0, s, false, plan->verb);
+    rv = kin__row_pour(&v, 0, s, false, plan->verb);
     if (rv < 0) {
-        kin__row_drop(row);
+        kin__row_drop(v.row);
         return rv;
     }
-    kin__row_give(row);
-    *ret_array = (kin_array *)row;
+    kin__row_give(v.row);
+    *ret_array = (kin_array *)v.row;
     return 0;
 }
 
@@ -82,68 +81,68 @@ void kin_array_free(kin_array *array)
     kin__row_free(row_of(array), KIN__ARRAY, "kin_array_free: the array");
 }
 
-static int check(kin_array *array, const char *what)
+/* Takes the lock of what is to be read. */
+static int enter(kin_array *array, const void *ret, const char *what, kin__view *ret_view)
 {
-    return kin__row_check(row_of(array), KIN__ARRAY, what);
-}
-
-/* Checks, and takes the lock. */
-static int enter(kin_array *array, const void *ret, const char *what)
-{
-    int rv = kin__row_check_items(row_of(array), KIN__ARRAY, what);
+    int rv = look(array, what, ret_view);
     if (rv == 0 && ret == NULL) {
         return kin__fail(KIN_EINVAL, "%s has no place to go (NULL)", what);
     }
-    return rv < 0 ? rv : kin__row_enter(row_of(array));
+    return rv < 0 ? rv : kin__row_enter(ret_view);
 }
 
-/* Gives the lock back; the code of what was done, or of how the lock was had. */
-static int leave(kin_array *array, int entered, int rv)
+/* Gives the lock back, and hands out what was read; or its code, or how the lock was had. */
+static int hand_out(const kin__view *v, int entered, kin_obj made, kin_obj *ret)
 {
-    kin__row_leave(row_of(array));
-    return rv < 0 ? rv : entered;
-}
-
-static int hand_out(kin_array *array, int entered, kin_obj made, kin_obj *ret)
-{
+    kin__row_leave(v);
     if (kin_is_error(made)) {
-        return leave(array, entered, kin_error_code(made));
+        return kin_error_code(made);
     }
     *ret = made;
-    return leave(array, entered, 0);
+    return entered;
 }
 
 int kin_array_copy(kin_array *array, kin_array **ret_array)
 {
-    int entered = enter(array, ret_array, "kin_array_copy: the array");
-    if (entered < 0) {
-        return entered;
+    kin__view from;
+    kin__view made;
+    int rv = look(array, "kin_array_copy: the array", &from);
+    if (rv == 0 && ret_array == NULL) {
+        rv = kin__fail(KIN_EINVAL, "kin_array_copy: the place for the copy is NULL");
     }
-    const kin__row *from = row_of(array);
+    if (rv < 0) {
+        return rv;
+    }
     const kin__row_plan plan = { .verb = "kin_array_copy",
                                  .type = KIN__ARRAY,
-                                 .code = from->code,
-                                 .length = from->length,
-                                 .size = from->code == 0 ? from->size : 0,
-                                 .no_lock = from->lock == NULL };
-    kin__row *row;
-    int rv = kin__row_new(&plan, &row);
-    if (rv == 0) {
-        memcpy(row->data, from->data, row->length * row->size);
-        kin__row_give(row);
-        *ret_array = (kin_array *)row;
+                                 .code = from.code,
+                                 .length = from.length,
+                                 .size = from.code == 0 ? from.size : 0,
+                                 .no_lock = from.lock == NULL };
+    rv = kin__row_new(&plan, &made);
+    if (rv < 0) {
+        return rv;
     }
-    return leave(array, entered, rv);
+    rv = kin__row_enter(&from);
+    if (rv < 0) {
+        kin__row_drop(made.row);
+        return rv;
+    }
+    memcpy(made.row->data, from.row->data, from.length * from.size);
+    kin__row_leave(&from);
+    kin__row_give(made.row);
+    *ret_array = (kin_array *)made.row;
+    return rv;
 }
 
 /* ---- one item ----------------------------------------------------------------------- */
 
-static int find(const kin__row *row, int64_t index, const char *verb, uint64_t *ret_place)
+static int find(const kin__view *v, int64_t index, const char *verb, uint64_t *ret_place)
 {
-    uint64_t place = index < 0 ? row->length + (uint64_t)index : (uint64_t)index;
-    if (place >= row->length) { /* one that is too far below has wrapped around */
+    uint64_t place = index < 0 ? v->length + (uint64_t)index : (uint64_t)index;
+    if (place >= v->length) { /* one that is too far below has wrapped around */
         return kin__fail(KIN_ERANGE, "%s: there is no item %lld in an array of %llu", verb,
-                         (long long)index, (unsigned long long)row->length);
+                         (long long)index, (unsigned long long)v->length);
     }
     *ret_place = place;
     return 0;
@@ -151,27 +150,30 @@ static int find(const kin__row *row, int64_t index, const char *verb, uint64_t *
 
 int kin_array_get(kin_array *array, int64_t index, kin_obj *ret_object)
 {
+    kin__view v;
     uint64_t i = 0;
-    int entered = enter(array, ret_object, "kin_array_get: the array");
-    if (entered < 0) {
-        return entered;
+    if (ret_object == NULL) {
+        return kin__fail(KIN_EINVAL, "kin_array_get: the place for the object is NULL");
     }
-    int rv = find(row_of(array), index, "kin_array_get", &i);
-    if (rv < 0) {
-        return leave(array, entered, rv);
-    }
-    return hand_out(array, entered, kin__row_read(row_of(array), i), ret_object);
+    int rv = look(array, "kin_array_get: the array", &v);
+    rv = rv < 0 ? rv : find(&v, index, "kin_array_get", &i);
+    rv = rv < 0 ? rv : kin__row_enter(&v);
+    return rv < 0 ? rv : hand_out(&v, rv, kin__row_read(&v, i), ret_object);
 }
 
 int kin_array_set(kin_array *array, int64_t index, kin_obj object)
 {
+    static const char verb[] = "kin_array_set";
+    kin__view v;
+    kin__item item;
     uint64_t i = 0;
-    int rv = enter(array, array, "kin_array_set: the array");
+    int rv = look(array, "kin_array_set: the array", &v);
+    rv = rv < 0 ? rv : find(&v, index, verb, &i);
+    rv = rv < 0 ? rv : kin__row_pack(&v, object, verb, &item);
+    rv = rv < 0 ? rv : kin__row_enter(&v);
     if (rv >= 0) {
-        int entered = rv;
-        rv = find(row_of(array), index, "kin_array_set", &i);
-        rv = rv < 0 ? rv : kin__row_write(row_of(array), i, object, "kin_array_set");
-        rv = leave(array, entered, rv);
+        kin__row_put(&v, i, &item);
+        kin__row_leave(&v);
     }
     kin__obj_drop(object);
     return rv;
@@ -192,20 +194,20 @@ static uint64_t clamp(int64_t i, uint64_t length)
     return (uint64_t)i < length ? (uint64_t)i : length;
 }
 
-static range range_of(const kin__row *row, int64_t from, int64_t to)
+static range range_of(const kin__view *v, int64_t from, int64_t to)
 {
-    uint64_t first = clamp(from, row->length);
-    uint64_t end = clamp(to, row->length);
+    uint64_t first = clamp(from, v->length);
+    uint64_t end = clamp(to, v->length);
     return (range){ first, end > first ? end - first : 0 };
 }
 
 /* The items, or an invalid object. */
-static kin_obj as_list(const kin__row *row, range r)
+static kin_obj as_list(const kin__view *v, range r)
 {
     kin_obj list = kin_list();
     int rv = kin__obj_check(list, "kin_array_slice");
     for (uint64_t i = 0; i < r.count && rv == 0; i++) {
-        rv = kin_append(&list, kin__row_read(row, r.first + i));
+        rv = kin_append(&list, kin__row_read(v, r.first + i));
     }
     if (rv < 0) {
         kin_release(list);
@@ -214,7 +216,7 @@ static kin_obj as_list(const kin__row *row, range r)
     return list;
 }
 
-static kin_obj as_text(const kin__row *row, range r)
+static kin_obj as_text(const kin__view *v, range r)
 {
     char *text = kin__os_malloc(r.count * 4);
     if (text == NULL) {
@@ -224,7 +226,7 @@ static kin_obj as_text(const kin__row *row, range r)
     size_t size = 0;
     bool good = true;
     for (uint64_t i = 0; i < r.count && good; i++) {
-        uint64_t bits = kin__share_load(kin__row_at(row, r.first + i), row->size);
+        uint64_t bits = kin__share_load(kin__row_at(v, r.first + i), v->size);
         size_t more = kin__share_put_char((uint32_t)bits, text + size);
         good = more > 0;
         size += more;
@@ -235,97 +237,106 @@ static kin_obj as_text(const kin__row *row, range r)
     return made;
 }
 
-static kin_obj read_range(const kin__row *row, range r)
+static kin_obj read_range(const kin__view *v, range r)
 {
-    return row->code == 'c'   ? kin_bytes(kin__row_at(row, r.first), r.count)
-           : row->code == 'u' ? as_text(row, r)
-                              : as_list(row, r);
+    if (v->code == 'c') {
+        return kin_bytes(kin__row_at(v, r.first), r.count);
+    }
+    return kin__share_is_character(v->code) ? as_text(v, r) : as_list(v, r);
 }
 
 int kin_array_slice(kin_array *array, int64_t from, int64_t to, kin_obj *ret_list)
 {
-    int entered = enter(array, ret_list, "kin_array_slice: the array");
-    if (entered < 0) {
-        return entered;
-    }
-    return hand_out(array, entered, read_range(row_of(array), range_of(row_of(array), from, to)),
-                    ret_list);
+    kin__view v;
+    int rv = enter(array, ret_list, "kin_array_slice: the array", &v);
+    return rv < 0 ? rv : hand_out(&v, rv, read_range(&v, range_of(&v, from, to)), ret_list);
 }
 
-static int set_slice(kin__row *row, range r, kin_obj list)
+/* All or none; `cut` writes a zero behind the last one, where there is room. */
+static int replace(const kin__view *v, uint64_t first, kin__source s, bool cut, const char *verb)
 {
+    int rv = kin__row_pour(v, first, s, true, verb);
+    rv = rv < 0 ? rv : kin__row_enter(v);
+    if (rv < 0) {
+        return rv;
+    }
+    int written = kin__row_pour(v, first, s, false, verb);
+    if (cut && first + s.count < v->length) {
+        kin__row_put(v, first + s.count, &(kin__item){ 0 });
+    }
+    kin__row_leave(v);
+    return written < 0 ? written : rv;
+}
+
+static int set_slice(const kin__view *v, range r, kin_obj list)
+{
+    static const char verb[] = "kin_array_set_slice";
     kin__source s;
-    int rv = kin__row_source(row, list, "kin_array_set_slice", &s);
+    int rv = kin__row_source(v->code, v->size, list, verb, &s);
     if (rv == 0 && s.count != r.count) {
-        rv = kin__fail(KIN_ERANGE, "kin_array_set_slice: %zu items for a slice of %llu", s.count,
+        rv = kin__fail(KIN_ERANGE, "%s: %zu items for a slice of %llu", verb, s.count,
                        (unsigned long long)r.count);
     }
-    return rv < 0 ? rv : replace(row, r.first, s, "kin_array_set_slice");
+    return rv < 0 ? rv : replace(v, r.first, s, false, verb);
 }
 
 int kin_array_set_slice(kin_array *array, int64_t from, int64_t to, kin_obj list)
 {
-    int rv = enter(array, array, "kin_array_set_slice: the array");
-    if (rv >= 0) {
-        kin__row *row = row_of(array);
-        rv = leave(array, rv, set_slice(row, range_of(row, from, to), list));
-    }
+    kin__view v;
+    int rv = look(array, "kin_array_set_slice: the array", &v);
+    rv = rv < 0 ? rv : set_slice(&v, range_of(&v, from, to), list);
     kin__obj_drop(list);
     return rv;
 }
 
 /* ---- strings ------------------------------------------------------------------------ */
 
-static bool is_text(const kin__row *row, bool raw)
+static bool is_text(const kin__view *v, bool raw)
 {
-    return row->code == 'c' || (row->code == 'u' && !raw);
+    return v->code == 'c' || (!raw && kin__share_is_character(v->code));
 }
 
 static int read_text(kin_array *array, bool raw, kin_obj *ret, const char *what)
 {
-    int entered = enter(array, ret, what);
-    if (entered < 0) {
-        return entered;
+    kin__view v;
+    int rv = look(array, what, &v);
+    if (rv == 0 && !is_text(&v, raw)) {
+        rv = kin__fail(KIN_ETYPE, "%s is of no characters", what);
     }
-    const kin__row *row = row_of(array);
-    if (!is_text(row, raw)) {
-        return leave(array, entered, kin__fail(KIN_ETYPE, "%s is of no characters", what));
-    }
-    uint64_t count = 0;
-    while (count < row->length && (raw || kin__share_load(kin__row_at(row, count), row->size))) {
-        count++;
-    }
-    return hand_out(array, entered, read_range(row, (range){ 0, count }), ret);
-}
-
-static int write_text(kin__row *row, bool raw, kin_obj text, const char *verb)
-{
-    kin__source s;
-    int rv = kin__row_source(row, text, verb, &s);
+    rv = rv < 0 ? rv : enter(array, ret, what, &v);
     if (rv < 0) {
         return rv;
     }
-    if (!is_text(row, raw) || (row->code == 'c') != (kin_type_of(text) == KIN_TYPE_BYTES)) {
-        return kin__fail(KIN_ETYPE, "%s: bytes go into an array of 'c', a str into one of 'u'",
-                         verb);
+    uint64_t count = 0;
+    while (count < v.length && (raw || kin__share_load(kin__row_at(&v, count), v.size))) {
+        count++;
     }
-    if (s.count > row->length) {
+    return hand_out(&v, rv, read_range(&v, (range){ 0, count }), ret);
+}
+
+static int write_text(const kin__view *v, bool raw, kin_obj text, const char *verb)
+{
+    kin__source s;
+    int rv = kin__row_source(v->code, v->size, text, verb, &s);
+    if (rv < 0) {
+        return rv;
+    }
+    if (!is_text(v, raw) || (v->code == 'c') != (kin_type_of(text) == KIN_TYPE_BYTES)) {
+        return kin__fail(KIN_ETYPE,
+                         "%s: bytes go into an array of 'c', a str into one of 'u' or 'w'", verb);
+    }
+    if (s.count > v->length) {
         return kin__fail(KIN_ERANGE, "%s: %zu characters for an array of %llu", verb, s.count,
-                         (unsigned long long)row->length);
+                         (unsigned long long)v->length);
     }
-    rv = replace(row, 0, s, verb);
-    if (rv == 0 && !raw && s.count < row->length) {
-        kin__share_store(kin__row_at(row, s.count), row->size, 0);
-    }
-    return rv;
+    return replace(v, 0, s, !raw, verb);
 }
 
 static int put_text(kin_array *array, bool raw, kin_obj text, const char *verb)
 {
-    int rv = enter(array, array, verb);
-    if (rv >= 0) {
-        rv = leave(array, rv, write_text(row_of(array), raw, text, verb));
-    }
+    kin__view v;
+    int rv = look(array, verb, &v);
+    rv = rv < 0 ? rv : write_text(&v, raw, text, verb);
     kin__obj_drop(text);
     return rv;
 }
@@ -354,38 +365,40 @@ int kin_array_set_raw(kin_array *array, kin_obj bytes)
 
 int kin_array_acquire(kin_array *array, double timeout)
 {
-    int rv = check(array, "kin_array_acquire: the array");
-    return rv < 0 ? rv : kin__row_acquire(row_of(array), timeout, "kin_array_acquire");
+    kin_rlock *lock = kin__row_lock(row_of(array), KIN__ARRAY, "kin_array_acquire: the array");
+    return lock != NULL ? kin_rlock_acquire(lock, timeout) : kin__failure();
 }
 
 int kin_array_release(kin_array *array)
 {
-    int rv = check(array, "kin_array_release: the array");
-    return rv < 0 ? rv : kin__row_release(row_of(array), "kin_array_release");
+    kin_rlock *lock = kin__row_lock(row_of(array), KIN__ARRAY, "kin_array_release: the array");
+    return lock != NULL ? kin_rlock_release(lock) : kin__failure();
 }
 
 kin_rlock *kin_array_lock(kin_array *array)
 {
-    int rv = check(array, "kin_array_lock: the array");
-    return rv < 0 ? NULL : kin__row_lock(row_of(array), "kin_array_lock");
+    return kin__row_lock(row_of(array), KIN__ARRAY, "kin_array_lock: the array");
 }
 
 void *kin_array_data(kin_array *array)
 {
-    return check(array, "kin_array_data: the array") < 0 ? NULL : row_of(array)->data;
+    return kin__row_data(row_of(array), KIN__ARRAY, "kin_array_data: the array");
 }
 
 size_t kin_array_len(kin_array *array)
 {
-    return check(array, "kin_array_len: the array") < 0 ? 0 : row_of(array)->length;
+    kin__view v;
+    return look(array, "kin_array_len: the array", &v) < 0 ? 0 : v.length;
 }
 
 size_t kin_array_itemsize(kin_array *array)
 {
-    return check(array, "kin_array_itemsize: the array") < 0 ? 0 : row_of(array)->size;
+    kin__view v;
+    return look(array, "kin_array_itemsize: the array", &v) < 0 ? 0 : v.size;
 }
 
 char kin_array_typecode(kin_array *array)
 {
-    return (char)(check(array, "kin_array_typecode: the array") < 0 ? 0 : row_of(array)->code);
+    kin__view v;
+    return (char)(look(array, "kin_array_typecode: the array", &v) < 0 ? 0 : v.code);
 }

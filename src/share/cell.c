@@ -28,7 +28,8 @@ enum form { NONE, SIGNED, UNSIGNED, TRUTH, REAL, LETTER, CHARACTER };
     X('d', double, REAL)                                                                           \
     X('?', bool, TRUTH)                                                                            \
     X('c', char, LETTER)                                                                           \
-    X('u', wchar_t, CHARACTER)
+    X('u', wchar_t, CHARACTER)                                                                     \
+    X('w', uint32_t, CHARACTER)
 
 size_t kin__share_size(char code)
 {
@@ -54,6 +55,11 @@ static enum form form_of(char code)
     default:
         return NONE;
     }
+}
+
+bool kin__share_is_character(char code)
+{
+    return form_of(code) == CHARACTER;
 }
 
 /* ---- from an object ----------------------------------------------------------------- */
@@ -124,16 +130,16 @@ static int pack_letter(kin_obj o, const char *verb, uint64_t *ret_bits)
     return 0;
 }
 
-static int pack_character(kin_obj o, const char *verb, uint64_t *ret_bits)
+static int pack_character(char code, kin_obj o, const char *verb, uint64_t *ret_bits)
 {
     const char *text;
     size_t pos = 0;
     if (kin_type_of(o) != KIN_TYPE_STR || kin_to_str(o, &text) < 0) {
-        return wrong_type(verb, 'u', "a str of one character");
+        return wrong_type(verb, code, "a str of one character");
     }
     int32_t character = kin__share_next_char(text, kin_len(o), &pos);
     if (character < 0 || pos != kin_len(o)) {
-        return out_of_range(verb, 'u', "what is not one character of UTF-8");
+        return out_of_range(verb, code, "what is not one character of UTF-8");
     }
     *ret_bits = (uint32_t)character;
     return 0;
@@ -152,7 +158,7 @@ int kin__share_pack(char code, kin_obj o, const char *verb, uint64_t *ret_bits)
     case LETTER:
         return pack_letter(o, verb, ret_bits);
     case CHARACTER:
-        return pack_character(o, verb, ret_bits);
+        return pack_character(code, o, verb, ret_bits);
     case REAL:
         rv = pack_real(o, size, ret_bits);
         wanted = "a float or int";

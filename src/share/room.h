@@ -13,6 +13,9 @@
 /* The bytes of an item of that type code; 0 when there is no such code. */
 size_t kin__share_size(char code);
 
+/* Whether it is one character of a str. */
+bool kin__share_is_character(char code);
+
 /* An object as the bits of an item: KIN_ETYPE, KIN_ERANGE with a sentence. Takes nothing. */
 int kin__share_pack(char code, kin_obj o, const char *verb, uint64_t *ret_bits);
 
@@ -41,6 +44,18 @@ typedef struct kin__row {
     _Alignas(64) unsigned char data[];
 } kin__row;
 
+/* What a row says of itself, copied to us and checked: nobody changes it under us. */
+typedef struct kin__view {
+    kin__row *row;
+    kin_rlock *lock; /* NULL: none */
+    uint64_t length;
+    uint32_t size;
+    char code;
+    kin__type type;
+    uint32_t serial;  /* which row it is, of those that were here */
+    const char *what; /* "kin_array_get: the array" */
+} kin__view;
+
 typedef struct kin__row_plan {
     const char *verb;
     kin__type type;
@@ -51,8 +66,11 @@ typedef struct kin__row_plan {
     uint64_t size; /* of a struct */
 } kin__row_plan;
 
+/* The bytes of an item of such a row; KIN_EINVAL for a plan that makes no sense. */
+int kin__row_item_size(const kin__row_plan *plan, uint32_t *ret_size);
+
 /* Zeros, and still ours: to be filled and given. */
-int kin__row_new(const kin__row_plan *plan, kin__row **ret_row);
+int kin__row_new(const kin__row_plan *plan, kin__view *ret);
 void kin__row_give(kin__row *row);
 
 /* For a row that was not given. */
@@ -61,22 +79,51 @@ void kin__row_drop(kin__row *row);
 /* Ends it for all. `what` is "kin_value_free: the value". */
 void kin__row_free(kin__row *row, kin__type type, const char *what);
 
-/* Whether it is one; and, before items are used, whether all of them lie in its block. */
-int kin__row_check(const kin__row *row, kin__type type, const char *what);
-int kin__row_check_items(const kin__row *row, kin__type type, const char *what);
+/* Whether it is one: what kin__head_check says in more words, quickly. */
+static inline bool kin__row_is(const kin__row *row, kin__type type)
+{
+    return (uintptr_t)row % _Alignof(kin__head) == 0 && kin__in_domain(row, sizeof *row) &&
+           atomic_load_explicit(&row->head.kind, memory_order_acquire) == KIN__HEAD_OF(type);
+}
 
-/* The lock for a step of our own: 0 without one, KIN_OWNER_DIED. */
-int kin__row_enter(kin__row *row);
-void kin__row_leave(kin__row *row);
+/* Its lock, for the user; NULL with a sentence: it is no row, or has none. */
+kin_rlock *kin__row_lock_slowly(const kin__row *row, kin__type type, const char *what);
 
-/* The lock for the user. */
-int kin__row_acquire(kin__row *row, double timeout, const char *verb);
-int kin__row_release(kin__row *row, const char *verb);
-kin_rlock *kin__row_lock(kin__row *row, const char *verb);
+static inline kin_rlock *kin__row_lock(const kin__row *row, kin__type type, const char *what)
+{
+    kin_rlock *lock = kin__row_is(row, type) ? row->lock : NULL;
+    return lock != NULL ? lock : kin__row_lock_slowly(row, type, what);
+}
 
-/* Reads or writes one item, which is there. */
-kin_obj kin__row_read(const kin__row *row, uint64_t i);
-int kin__row_write(kin__row *row, uint64_t i, kin_obj o, const char *verb);
+/* Its first item; NULL with a sentence. */
+void *kin__row_data(kin__row *row, kin__type type, const char *what);
+
+/* Looks at a row, whether all of its items lie in its block, too. */
+int kin__row_look(kin__row *row, kin__type type, const char *what, kin__view *ret);
+
+/* Takes the lock for a step of our own: 0 (also without a lock), KIN_OWNER_DIED; KIN_ECLOSED when
+ * the row was freed while we waited. What may be refused is looked at before: the news of a death
+ * should not be lost on who then does nothing. */
+int kin__row_enter(const kin__view *v);
+void kin__row_leave(const kin__view *v);
+
+/* One item on its way into a row: its bits; of a struct, where its bytes are. */
+typedef struct kin__item {
+    uint64_t bits;
+    const void *bytes;
+} kin__item;
+
+/* From an object: KIN_ETYPE, KIN_ERANGE. Takes nothing; bytes stay the object's. */
+int kin__row_pack(const kin__view *v, kin_obj o, const char *verb, kin__item *ret);
+
+/* Item i, which is there. */
+void kin__row_put(const kin__view *v, uint64_t i, const kin__item *item);
+kin_obj kin__row_read(const kin__view *v, uint64_t i);
+
+static inline void *kin__row_at(const kin__view *v, uint64_t i)
+{
+    return v->row->data + i * v->size;
+}
 
 /* Where items come from: a list or tuple, bytes, a str. */
 typedef struct kin__source {
@@ -85,16 +132,11 @@ typedef struct kin__source {
     size_t pos;   /* in a str: of the next character */
 } kin__source;
 
-/* Looks what it is; items of `kind` are to be made of it. */
-int kin__row_source(const kin__row *kind, kin_obj from, const char *verb, kin__source *ret);
+/* Looks what it is; items of that code and size are to be made of it. */
+int kin__row_source(char code, uint32_t size, kin_obj from, const char *verb, kin__source *ret);
 
 /* Writes all its items, from `first` on, where there is room; with `dry` only looks whether they
  * fit. */
-int kin__row_pour(kin__row *row, uint64_t first, kin__source s, bool dry, const char *verb);
-
-static inline void *kin__row_at(const kin__row *row, uint64_t i)
-{
-    return (void *)(uintptr_t)(row->data + i * row->size);
-}
+int kin__row_pour(const kin__view *v, uint64_t first, kin__source s, bool dry, const char *verb);
 
 #endif

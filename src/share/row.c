@@ -11,9 +11,11 @@
  *
  * Rules.
  *   R1  `lock` is the row's own, one that the user named, or NULL.
- *   R2  What stands here may be scribbled over: length and size are believed only while all
- *       items lie in the block, which says its own size elsewhere.
+ *   R2  What stands here may be scribbled over: so it is read once, into a view of ours, and length
+ *       and size are believed only if all items lie in the block, which says its own size elsewhere.
  *   R3  A number is written in one piece, whether or not there is a lock.
+ *   R4  Who waited for the lock looks whether it is still the same row: where the lock is not the
+ *       row's own, the row may have been freed meanwhile, and its memory be another's.
  *
  * Death. Killed before kin__row_give: the block goes with us. Killed in kin__row_free: the lock
  * has ended, and who wants to may free the row again; or the row has ended too, and its block stays
@@ -31,7 +33,7 @@ _Static_assert(kin_value_KIND == KIN__VALUE && kin_array_KIND == KIN__ARRAY,
 
 /* ---- life --------------------------------------------------------------------------- */
 
-static int check_plan(const kin__row_plan *plan, uint64_t *ret_size)
+int kin__row_item_size(const kin__row_plan *plan, uint32_t *ret_size)
 {
     uint64_t size = plan->code != 0 ? kin__share_size(plan->code) : plan->size;
     if (size == 0) {
@@ -44,34 +46,43 @@ static int check_plan(const kin__row_plan *plan, uint64_t *ret_size)
         return kin__fail(KIN_EINVAL, "%s: .size is for structs, a type code of 0, of up to 4 GiB",
                          plan->verb);
     }
+    *ret_size = (uint32_t)size;
+    return 0;
+}
+
+static int check_plan(const kin__row_plan *plan, uint32_t *ret_size)
+{
+    int rv = kin__row_item_size(plan, ret_size);
+    if (rv < 0) {
+        return rv;
+    }
     if (plan->lock != NULL && plan->no_lock) {
         return kin__fail(KIN_EINVAL, "%s: a .lock, and .no_lock", plan->verb);
     }
-    if (plan->length > (SIZE_MAX / 2 - sizeof(kin__row)) / size) {
+    if (plan->length > (SIZE_MAX / 2 - sizeof(kin__row)) / *ret_size) {
         return kin__fail(KIN_ENOMEM, "%s: %llu items of %llu bytes are too many", plan->verb,
-                         (unsigned long long)plan->length, (unsigned long long)size);
+                         (unsigned long long)plan->length, (unsigned long long)*ret_size);
     }
-    *ret_size = size;
-    int rv = plan->lock != NULL ? kin__head_check(plan->lock, KIN__RLOCK, "the .lock") : 0;
+    rv = plan->lock != NULL ? kin__head_check(plan->lock, KIN__RLOCK, "the .lock") : 0;
     return rv < 0 ? kin__fail(rv, "%s: %s", plan->verb, kin_errmsg()) : 0;
 }
 
-int kin__row_new(const kin__row_plan *plan, kin__row **ret_row)
+int kin__row_new(const kin__row_plan *plan, kin__view *ret)
 {
-    uint64_t size = 0;
+    uint32_t size = 0;
     int rv = check_plan(plan, &size);
     if (rv < 0) {
         return rv;
     }
-    kin__row *row = kin__head_new(sizeof *row + plan->length * size, plan->type);
+    kin__row *row =
+        kin__block_new_zeroed(sizeof *row + plan->length * size, plan->type, sizeof *row);
     if (row == NULL) {
         return kin__failure();
     }
     row->lock = plan->no_lock ? NULL : plan->lock != NULL ? plan->lock : &row->own;
     row->length = plan->length;
-    row->size = (uint32_t)size;
+    row->size = size;
     row->code = plan->code;
-    memset(row->data, 0, plan->length * size);
     rv = row->lock == &row->own ? kin_rlock_init(&row->own, NULL) : 0;
     if (rv < 0) {
         kin__block_free(row);
@@ -79,8 +90,7 @@ int kin__row_new(const kin__row_plan *plan, kin__row **ret_row)
     }
     kin__head_begin(row, plan->type);
     KIN__STEP("share.row");
-    *ret_row = row;
-    return 0;
+    return kin__row_look(row, plan->type, plan->verb, ret);
 }
 
 void kin__row_give(kin__row *row)
@@ -97,12 +107,19 @@ void kin__row_drop(kin__row *row)
     kin__block_free(row);
 }
 
+/* It has, unless who wanted to free the row was killed in between. */
+static bool has_own_lock(const kin__row *row)
+{
+    return row->lock == &row->own &&
+           kin__head_is_still(&row->own, KIN__RLOCK, kin__head_serial(&row->own));
+}
+
 void kin__row_free(kin__row *row, kin__type type, const char *what)
 {
     if (row == NULL || !kin__head_may_end(row, type, true, what)) {
         return;
     }
-    if (row->lock == &row->own) {
+    if (has_own_lock(row)) {
         kin_rlock_done(&row->own); /* who sleeps for it wakes */
     }
     KIN__STEP("share.ending");
@@ -112,71 +129,75 @@ void kin__row_free(kin__row *row, kin__type type, const char *what)
     }
 }
 
-int kin__row_check(const kin__row *row, kin__type type, const char *what)
-{
-    return kin__head_check(row, type, what);
-}
+/* ---- what it is --------------------------------------------------------------------- */
 
-int kin__row_check_items(const kin__row *row, kin__type type, const char *what)
+int kin__row_look(kin__row *row, kin__type type, const char *what, kin__view *ret)
 {
-    int rv = kin__head_check(row, type, what);
+    int rv = kin__row_is(row, type) ? 0 : kin__head_check(row, type, what);
     if (rv < 0) {
         return rv;
     }
+    kin__view v = { .row = row,
+                    .lock = row->lock,
+                    .length = row->length,
+                    .size = row->size,
+                    .code = row->code,
+                    .type = type,
+                    .serial = kin__head_serial(row),
+                    .what = what };
     uint64_t room = kin__block_size(row); /* R2 */
-    uint64_t size = row->size;
-    if (room < sizeof *row || size == 0 || row->length > (room - sizeof *row) / size ||
-        (row->code != 0 && size != kin__share_size(row->code))) {
+    if (room < sizeof *row || v.size == 0 || v.length > (room - sizeof *row) / v.size ||
+        (v.code != 0 && v.size != kin__share_size(v.code))) {
         return kin__fail(KIN_ECORRUPT, "%s at %p is scribbled over", what, (const void *)row);
     }
+    *ret = v;
     return 0;
+}
+
+void *kin__row_data(kin__row *row, kin__type type, const char *what)
+{
+    return kin__row_is(row, type) || kin__head_check(row, type, what) == 0 ? row->data : NULL;
 }
 
 /* ---- the lock ----------------------------------------------------------------------- */
 
-int kin__row_enter(kin__row *row)
+int kin__row_enter(const kin__view *v)
 {
-    return row->lock != NULL ? kin_rlock_acquire(row->lock, KIN_FOREVER) : 0;
+    int rv = v->lock != NULL ? kin_rlock_acquire(v->lock, KIN_FOREVER) : 0;
+    if (rv >= 0 && !kin__head_is_still(v->row, v->type, v->serial)) { /* R4 */
+        kin__row_leave(v);
+        return kin__fail(KIN_ECLOSED, "%s was freed meanwhile", v->what);
+    }
+    return rv;
 }
 
-void kin__row_leave(kin__row *row)
+void kin__row_leave(const kin__view *v)
 {
-    if (row->lock != NULL) {
-        (void)kin_rlock_release(row->lock);
+    if (v->lock != NULL) {
+        (void)kin_rlock_release(v->lock);
     }
 }
 
-kin_rlock *kin__row_lock(kin__row *row, const char *verb)
+kin_rlock *kin__row_lock_slowly(const kin__row *row, kin__type type, const char *what)
 {
-    kin_rlock *lock = row->lock;
-    if (lock == NULL) {
-        (void)kin__fail(KIN_ESTATE, "%s: it was made with .no_lock", verb);
+    int rv = kin__head_check(row, type, what);
+    kin_rlock *lock = rv == 0 ? row->lock : NULL;
+    if (rv == 0 && lock == NULL) {
+        (void)kin__fail(KIN_ESTATE, "%s was made with .no_lock", what);
     }
     return lock;
 }
 
-int kin__row_acquire(kin__row *row, double timeout, const char *verb)
-{
-    kin_rlock *lock = kin__row_lock(row, verb);
-    return lock != NULL ? kin_rlock_acquire(lock, timeout) : KIN_ESTATE;
-}
-
-int kin__row_release(kin__row *row, const char *verb)
-{
-    kin_rlock *lock = kin__row_lock(row, verb);
-    return lock != NULL ? kin_rlock_release(lock) : KIN_ESTATE;
-}
-
 /* ---- items -------------------------------------------------------------------------- */
 
-kin_obj kin__row_read(const kin__row *row, uint64_t i)
+kin_obj kin__row_read(const kin__view *v, uint64_t i)
 {
-    const void *at = kin__row_at(row, i);
-    return row->code == 0 ? kin_bytes(at, row->size)
-                          : kin__share_unpack(row->code, kin__share_load(at, row->size));
+    const void *at = kin__row_at(v, i);
+    return v->code == 0 ? kin_bytes(at, v->size)
+                        : kin__share_unpack(v->code, kin__share_load(at, v->size));
 }
 
-static int write_struct(kin__row *row, uint64_t i, kin_obj o, const char *verb)
+static int pack_struct(const kin__view *v, kin_obj o, const char *verb, const void **ret_bytes)
 {
     const void *data;
     size_t size;
@@ -187,25 +208,29 @@ static int write_struct(kin__row *row, uint64_t i, kin_obj o, const char *verb)
     if (kin_type_of(o) != KIN_TYPE_BYTES || kin_to_bytes(o, &data, &size) < 0) {
         return kin__fail(KIN_ETYPE, "%s: a struct is written from its bytes", verb);
     }
-    if (size != row->size) {
+    if (size != v->size) {
         return kin__fail(KIN_ERANGE, "%s: %zu bytes for a struct of %zu", verb, size,
-                         (size_t)row->size);
+                         (size_t)v->size);
     }
-    memcpy(kin__row_at(row, i), data, size);
+    *ret_bytes = data;
     return 0;
 }
 
-int kin__row_write(kin__row *row, uint64_t i, kin_obj o, const char *verb)
+int kin__row_pack(const kin__view *v, kin_obj o, const char *verb, kin__item *ret)
 {
-    if (row->code == 0) {
-        return write_struct(row, i, o, verb);
+    *ret = (kin__item){ 0 };
+    return v->code == 0 ? pack_struct(v, o, verb, &ret->bytes)
+                        : kin__share_pack(v->code, o, verb, &ret->bits);
+}
+
+void kin__row_put(const kin__view *v, uint64_t i, const kin__item *item)
+{
+    if (v->code == 0) {
+        memcpy(kin__row_at(v, i), item->bytes, v->size);
+    } else {
+        kin__share_store(kin__row_at(v, i), v->size, item->bits); /* R3 */
     }
-    uint64_t bits;
-    int rv = kin__share_pack(row->code, o, verb, &bits);
-    if (rv == 0) {
-        kin__share_store(kin__row_at(row, i), row->size, bits); /* R3 */
-    }
-    return rv;
+    KIN__STEP("share.put");
 }
 
 /* ---- many items --------------------------------------------------------------------- */
@@ -222,7 +247,7 @@ static int count_characters(kin__source *s, const char *verb)
     return 0;
 }
 
-int kin__row_source(const kin__row *kind, kin_obj from, const char *verb, kin__source *ret)
+int kin__row_source(char code, uint32_t size, kin_obj from, const char *verb, kin__source *ret)
 {
     int rv = kin__obj_check(from, verb);
     *ret = (kin__source){ .from = from, .count = kin_len(from) };
@@ -234,75 +259,60 @@ int kin__row_source(const kin__row *kind, kin_obj from, const char *verb, kin__s
     case KIN_TYPE_TUPLE:
         return 0;
     case KIN_TYPE_BYTES:
-        if (ret->count % (kind->code == 0 ? kind->size : 1) != 0) {
+        if (ret->count % (code == 0 ? size : 1) != 0) {
             return kin__fail(KIN_ERANGE, "%s: %zu bytes are no number of structs of %zu", verb,
-                             ret->count, (size_t)kind->size);
+                             ret->count, (size_t)size);
         }
-        ret->count /= kind->code == 0 ? kind->size : 1;
+        ret->count /= code == 0 ? size : 1;
         return 0;
     case KIN_TYPE_STR:
         ret->count = 0;
-        if (kind->code == 'u') {
+        if (kin__share_is_character(code)) {
             return count_characters(ret, verb);
         }
         break;
     default:
         break;
     }
-    return kin__fail(KIN_ETYPE, "%s: items come as a list, a tuple, bytes, or for 'u' as a str",
-                     verb);
+    return kin__fail(KIN_ETYPE,
+                     "%s: items come as a list, a tuple, bytes, or for 'u' and 'w' as a str", verb);
 }
 
-/* The bits of the next item; not of a struct. */
-static int next_bits(kin__source *s, size_t i, char code, const char *verb, uint64_t *ret_bits)
+static int pack_byte(const kin__view *v, const uint8_t *bytes, size_t i, const char *verb,
+                     kin__item *ret)
+{
+    *ret = (kin__item){ .bits = bytes[i] };
+    return v->code == 'c' ? 0 : kin__share_pack(v->code, kin_int(bytes[i]), verb, &ret->bits);
+}
+
+static int pack_next(const kin__view *v, kin__source *s, size_t i, const char *verb, kin__item *ret)
 {
     switch (kin_type_of(s->from)) {
     case KIN_TYPE_STR:
-        *ret_bits = (uint32_t)kin__share_next_char(kin_as_str(s->from), kin_len(s->from), &s->pos);
+        ret->bits = (uint32_t)kin__share_next_char(kin_as_str(s->from), kin_len(s->from), &s->pos);
         return 0;
     case KIN_TYPE_BYTES:
-        *ret_bits = ((const uint8_t *)kin_as_bytes(s->from))[i];
-        return code == 'c' ? 0 : kin__share_pack(code, kin_int((int64_t)*ret_bits), verb, ret_bits);
+        if (v->code != 0) {
+            return pack_byte(v, kin_as_bytes(s->from), i, verb, ret);
+        }
+        ret->bytes = (const char *)kin_as_bytes(s->from) + i * v->size;
+        return 0;
     default:
-        return kin__share_pack(code, kin_at(s->from, i), verb, ret_bits);
+        return kin__row_pack(v, kin_at(s->from, i), verb, ret);
     }
 }
 
-static int pour(kin__row *row, uint64_t first, kin__source s, bool dry, const char *verb)
+int kin__row_pour(const kin__view *v, uint64_t first, kin__source s, bool dry, const char *verb)
 {
     for (size_t i = 0; i < s.count; i++) {
-        uint64_t bits;
-        int rv = next_bits(&s, i, row->code, verb, &bits);
+        kin__item item;
+        int rv = pack_next(v, &s, i, verb, &item);
         if (rv < 0) {
             return rv;
         }
         if (!dry) {
-            kin__share_store(kin__row_at(row, first + i), row->size, bits);
+            kin__row_put(v, first + i, &item);
         }
     }
     return 0;
-}
-
-static int pour_structs(kin__row *row, uint64_t first, kin__source s, bool dry, const char *verb)
-{
-    if (kin_type_of(s.from) == KIN_TYPE_BYTES) {
-        if (!dry && s.count > 0) {
-            memcpy(kin__row_at(row, first), kin_as_bytes(s.from), kin_len(s.from));
-        }
-        return 0;
-    }
-    for (size_t i = 0; i < s.count; i++) {
-        kin_obj item = kin_at(s.from, i);
-        bool fits = kin_type_of(item) == KIN_TYPE_BYTES && kin_len(item) == row->size;
-        int rv = dry && fits ? 0 : kin__row_write(row, first + i, item, verb);
-        if (rv < 0) {
-            return rv;
-        }
-    }
-    return 0;
-}
-
-int kin__row_pour(kin__row *row, uint64_t first, kin__source s, bool dry, const char *verb)
-{
-    return row->code != 0 ? pour(row, first, s, dry, verb) : pour_structs(row, first, s, dry, verb);
 }

@@ -220,9 +220,10 @@ static kin_obj read_item(const kin_shareable_list *l, uint64_t i, const char *ve
 
 /* ---- life --------------------------------------------------------------------------- */
 
-static size_t total_size(uint64_t count, uint64_t room)
+/* In 64 bits also where a size_t has 32. */
+static uint64_t total_size(const kin_shareable_list *l)
 {
-    return (size_t)(8 * (count + 2) + room + (FORMAT + 1) * count);
+    return l->data + l->room + (FORMAT + 1) * l->count;
 }
 
 /* Writes all, from the end of the offsets to their beginning: N makes it a list. */
@@ -282,7 +283,11 @@ static int create(kin_shareable_list **ret_list, kin_obj items, const char *name
     kin_shareable_list made;
     int rv = ret_list == NULL ? kin__fail(KIN_EINVAL, "%s: the place for the list is NULL", verb)
                               : measure(items, verb, &made);
-    rv = rv < 0 ? rv : kin_shm_create(&made.shm, name, total_size(made.count, made.room));
+    if (rv == 0 && total_size(&made) > SIZE_MAX / 2) {
+        rv = kin__fail(KIN_ENOMEM, "%s: a list of %llu bytes is too large", verb,
+                       (unsigned long long)total_size(&made));
+    }
+    rv = rv < 0 ? rv : kin_shm_create(&made.shm, name, (size_t)total_size(&made));
     if (rv < 0) {
         return rv;
     }
@@ -311,7 +316,7 @@ static int recognise(kin_shareable_list *l)
     l->data = 8 * (l->count + 2);
     bool good = l->count < size / 17 + 1 && l->data <= size;
     l->room = good ? get_word(l, 8 * (l->count + 1)) : 0;
-    if (!good || l->room > size || total_size(l->count, l->room) > size) {
+    if (!good || l->room > size || total_size(l) > size) {
         return kin__fail(KIN_ECORRUPT, "kin_shareable_list_open: the segment \"%s\" holds no list",
                          kin_shm_name(l->shm));
     }

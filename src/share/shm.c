@@ -12,8 +12,8 @@
  *       lets it be.
  *   R2  The name is unlinked first, and the note discarded after: both may be done twice, by two
  *       who find it at once, or one after the other was killed.
- *   R3  A name is unlinked only while it leads to the file of the note: another one with that
- *       name is somebody else's.
+ *   R3  A name is unlinked only while it leads to the file of the note, and that is locked: another
+ *       one with that name is somebody else's.
  *   R4  Handles are private, and hold no lock: a process that leaves in the midst of another
  *       thread's call unlinks its names all the same.
  *
@@ -37,29 +37,54 @@ struct kin_shm {
 };
 
 typedef struct note {
-    kin__id owner;
+    uint64_t owner; /* kin__id */
     uint64_t file;
     char name[KIN__SHM_NAME];
 } note;
+
+#define NOTE_WORDS (sizeof(note) / sizeof(uint64_t))
+_Static_assert(sizeof(note) % sizeof(uint64_t) == 0, "a note is copied word by word");
 
 /* ---- notes -------------------------------------------------------------------------- */
 
 static _Atomic pid_t noted_by; /* the process that has left a note; a forked child has not */
 
-/* What a note says, copied out of shared memory. False when it is not, or no more, the family's. */
-static bool read_note(const void *block, note *ret, kin__ref *ret_ref)
+static void write_note(void *block, const note *n)
 {
-    *ret_ref = kin__block_ref(block);
-    memcpy(ret, block, sizeof *ret);
-    ret->name[KIN__SHM_NAME - 1] = '\0';
-    return kin__block_is_shared(*ret_ref); /* R1; and it has not changed while it was copied */
+    _Atomic uint64_t *to = block;
+    uint64_t words[NOTE_WORDS];
+    memcpy(words, n, sizeof words);
+    for (size_t i = 0; i < NOTE_WORDS; i++) {
+        atomic_store_explicit(&to[i], words[i], memory_order_relaxed); /* given afterwards: R1 */
+    }
 }
 
+/* What a note says. False when it is not, or no more, the family's: somebody may be writing another
+ * one there while we copy it. */
+static bool read_note(void *block, note *ret, kin__ref *ret_ref)
+{
+    _Atomic uint64_t *from = block;
+    uint64_t words[NOTE_WORDS];
+    *ret_ref = kin__block_ref(block);
+    if (!kin__block_is_shared(*ret_ref)) {
+        return false;
+    }
+    for (size_t i = 0; i < NOTE_WORDS; i++) { /* in order before the second look */
+        words[i] = atomic_load_explicit(&from[i], memory_order_acquire);
+    }
+    memcpy(ret, words, sizeof words);
+    ret->name[KIN__SHM_NAME - 1] = '\0';
+    return kin__block_is_shared(*ret_ref);
+}
+
+/* The note stays where somebody else is at it, or nobody could be asked. */
 static void fulfil(const note *n, kin__ref ref)
 {
-    (void)kin__os_shm_unlink_own(n->name, n->file); /* R3 */
+    int rv = kin__os_shm_unlink_own(n->name, n->file); /* R3 */
     KIN__STEP("share.unlinked");
-    (void)kin__block_discard(ref); /* R2 */
+    if (rv == 0 || rv == -ENOENT) {
+        (void)kin__block_discard(ref); /* R2 */
+    }
 }
 
 static void fulfil_own(void *block, void *ctx)
@@ -76,7 +101,7 @@ static void fulfil_dead(void *block, void *ctx)
     (void)ctx;
     note n;
     kin__ref ref;
-    if (read_note(block, &n, &ref) && !kin__alive(n.owner)) {
+    if (read_note(block, &n, &ref) && !kin__alive((kin__id)n.owner)) {
         fulfil(&n, ref);
     }
 }
@@ -116,17 +141,17 @@ static void discard_same(void *block, void *ctx)
 
 static int leave_note(const kin_shm *shm)
 {
-    note *n = kin__block_new(sizeof *n, KIN__SEGMENT);
-    if (n == NULL) {
+    note n = { .owner = kin__self(), .file = shm->file };
+    void *block = kin__block_new(sizeof n, KIN__SEGMENT);
+    if (block == NULL) {
         return kin__failure();
     }
-    n->owner = kin__self();
-    n->file = shm->file;
-    memcpy(n->name, shm->name, sizeof n->name);
+    memcpy(n.name, shm->name, sizeof n.name);
+    write_note(block, &n);
     atomic_store(&noted_by, kin__os_getpid());
     kin__os_at_leave(leave);
     KIN__STEP("share.note");
-    kin__block_give(n);
+    kin__block_give(block);
     return 0;
 }
 
@@ -149,7 +174,7 @@ static int fail(int error, const char *verb, const char *name)
 {
     switch (-error) {
     case EEXIST:
-        return kin__fail(KIN_ESTATE, "%s: there is a segment \"%s\" already", verb, name);
+        return kin__fail(KIN_EEXIST, "%s: there is a segment \"%s\" already", verb, name);
     case EINVAL:
     case ENAMETOOLONG:
         return kin__fail(KIN_EINVAL, "%s: \"%s\" is no name for a segment", verb, name);
@@ -164,6 +189,9 @@ static int map(kin_shm *shm, int fd, const char *verb)
     uint64_t size = 0;
     int rv = kin__os_shm_look(fd, &size, &shm->file);
     shm->size = (size_t)size;
+    if (rv == 0 && shm->size != size) {
+        rv = -ENOMEM; /* more than there are addresses */
+    }
     if (rv == 0 && size != 0) {
         rv = kin__os_map_file(fd, shm->size, &shm->at);
     }

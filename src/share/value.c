@@ -1,8 +1,6 @@
 /* value.c - kin_value: a row of one item. */
 #include "room.h"
 
-#include <string.h>
-
 static const kin_value_options defaults;
 
 /* Also of what is NULL. */
@@ -11,17 +9,21 @@ static kin__row *row_of(kin_value *value)
     return (kin__row *)value;
 }
 
-static int fill(kin__row *row, kin_obj initial, const void *bytes)
+static int fill(const kin__view *v, kin_obj initial, const void *bytes)
 {
-    if (bytes == NULL) {
-        return kin_is_none(initial) ? 0 : kin__row_write(row, 0, initial, "kin_value_new");
-    }
-    if (row->code != 0 || !kin_is_none(initial)) {
+    kin__item item = { .bytes = bytes };
+    if (bytes != NULL && (v->code != 0 || !kin_is_none(initial))) {
         return kin__fail(KIN_EINVAL,
                          "kin_value_new: .bytes are for a struct without other initials");
     }
-    memcpy(row->data, bytes, row->size);
-    return 0;
+    if (bytes == NULL && kin_is_none(initial)) {
+        return 0;
+    }
+    int rv = bytes != NULL ? 0 : kin__row_pack(v, initial, "kin_value_new", &item);
+    if (rv == 0) {
+        kin__row_put(v, 0, &item);
+    }
+    return rv;
 }
 
 static int make(kin_value **ret_value, char typecode, kin_obj initial,
@@ -40,19 +42,19 @@ static int make(kin_value **ret_value, char typecode, kin_obj initial,
     if (kin__any_set(options->reserved)) {
         return kin__fail(KIN_EINVAL, "kin_value_new: a reserved option is not zero");
     }
-    kin__row *row;
+    kin__view v;
     int rv = kin__obj_check(initial, "kin_value_new");
-    rv = rv < 0 ? rv : kin__row_new(&plan, &row);
+    rv = rv < 0 ? rv : kin__row_new(&plan, &v);
     if (rv < 0) {
         return rv;
     }
-    rv = fill(row, initial, options->bytes);
+    rv = fill(&v, initial, options->bytes);
     if (rv < 0) {
-        kin__row_drop(row);
+        kin__row_drop(v.row);
         return rv;
     }
-    kin__row_give(row);
-    *ret_value = (kin_value *)row;
+    kin__row_give(v.row);
+    *ret_value = (kin_value *)v.row;
     return 0;
 }
 
@@ -64,16 +66,6 @@ int kin_value_new(kin_value **ret_value, char typecode, kin_obj initial,
     return rv;
 }
 
-static int check(kin_value *value, const char *what)
-{
-    return kin__row_check(row_of(value), KIN__VALUE, what);
-}
-
-static int check_item(kin_value *value, const char *what)
-{
-    return kin__row_check_items(row_of(value), KIN__VALUE, what);
-}
-
 void kin_value_free(kin_value *value)
 {
     kin__row_free(row_of(value), KIN__VALUE, "kin_value_free: the value");
@@ -81,16 +73,17 @@ void kin_value_free(kin_value *value)
 
 int kin_value_get(kin_value *value, kin_obj *ret_object)
 {
+    kin__view v;
     if (ret_object == NULL) {
         return kin__fail(KIN_EINVAL, "kin_value_get: the place for the object is NULL");
     }
-    int rv = check_item(value, "kin_value_get: the value");
-    rv = rv < 0 ? rv : kin__row_enter(row_of(value));
+    int rv = kin__row_look(row_of(value), KIN__VALUE, "kin_value_get: the value", &v);
+    rv = rv < 0 ? rv : kin__row_enter(&v);
     if (rv < 0) {
         return rv;
     }
-    kin_obj read = kin__row_read(row_of(value), 0);
-    kin__row_leave(row_of(value));
+    kin_obj read = kin__row_read(&v, 0);
+    kin__row_leave(&v);
     if (kin_is_error(read)) {
         return kin_error_code(read);
     }
@@ -100,12 +93,14 @@ int kin_value_get(kin_value *value, kin_obj *ret_object)
 
 int kin_value_set(kin_value *value, kin_obj object)
 {
-    int rv = check_item(value, "kin_value_set: the value");
-    rv = rv < 0 ? rv : kin__row_enter(row_of(value));
+    kin__view v;
+    kin__item item;
+    int rv = kin__row_look(row_of(value), KIN__VALUE, "kin_value_set: the value", &v);
+    rv = rv < 0 ? rv : kin__row_pack(&v, object, "kin_value_set", &item);
+    rv = rv < 0 ? rv : kin__row_enter(&v);
     if (rv >= 0) {
-        int written = kin__row_write(row_of(value), 0, object, "kin_value_set");
-        rv = written < 0 ? written : rv;
-        kin__row_leave(row_of(value));
+        kin__row_put(&v, 0, &item);
+        kin__row_leave(&v);
     }
     kin__obj_drop(object);
     return rv;
@@ -113,23 +108,22 @@ int kin_value_set(kin_value *value, kin_obj object)
 
 int kin_value_acquire(kin_value *value, double timeout)
 {
-    int rv = check(value, "kin_value_acquire: the value");
-    return rv < 0 ? rv : kin__row_acquire(row_of(value), timeout, "kin_value_acquire");
+    kin_rlock *lock = kin__row_lock(row_of(value), KIN__VALUE, "kin_value_acquire: the value");
+    return lock != NULL ? kin_rlock_acquire(lock, timeout) : kin__failure();
 }
 
 int kin_value_release(kin_value *value)
 {
-    int rv = check(value, "kin_value_release: the value");
-    return rv < 0 ? rv : kin__row_release(row_of(value), "kin_value_release");
+    kin_rlock *lock = kin__row_lock(row_of(value), KIN__VALUE, "kin_value_release: the value");
+    return lock != NULL ? kin_rlock_release(lock) : kin__failure();
 }
 
 void *kin_value_ptr(kin_value *value)
 {
-    return check(value, "kin_value_ptr: the value") < 0 ? NULL : row_of(value)->data;
+    return kin__row_data(row_of(value), KIN__VALUE, "kin_value_ptr: the value");
 }
 
 kin_rlock *kin_value_lock(kin_value *value)
 {
-    int rv = check(value, "kin_value_lock: the value");
-    return rv < 0 ? NULL : kin__row_lock(row_of(value), "kin_value_lock");
+    return kin__row_lock(row_of(value), KIN__VALUE, "kin_value_lock: the value");
 }

@@ -152,7 +152,7 @@ TEST(system_errors_become_ours_with_the_kernels_text)
         { ENOMEM, KIN_ENOMEM }, { ENOSPC, KIN_ENOMEM },       { EMFILE, KIN_EMFILE },
         { ENFILE, KIN_EMFILE }, { EAGAIN, KIN_EAGAIN },       { EINTR, KIN_EINTR },
         { EPERM, KIN_EACCES },  { ETIMEDOUT, KIN_ETIMEDOUT }, { EACCES, KIN_EACCES },
-        { ENOENT, KIN_ENOENT }, { EINVAL, KIN_EOS },
+        { ENOENT, KIN_ENOENT }, { EEXIST, KIN_EEXIST },       { EINVAL, KIN_EOS },
     };
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         char wanted[128];

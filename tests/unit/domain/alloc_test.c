@@ -1,6 +1,7 @@
 #include "domain/map.h"
 #include "harness.h"
 
+#include <signal.h>
 #include <string.h>
 
 static kin_usage_info usage(void)
@@ -39,6 +40,55 @@ TEST(kin_alloc_gives_zeros_also_when_it_recycles)
         CHECK_EQ(q[i], 0);
     }
     kin_free(q);
+}
+
+static bool is_zero(const char *p, size_t size)
+{
+    return p[0] == 0 && memcmp(p, p + 1, size - 1) == 0;
+}
+
+/* Fresh memory needs no zeros written; what was used, also in part, does. */
+TEST(large_memory_is_zero_whatever_its_pages_were_before)
+{
+    enum { PAGES = 40 };
+    char *all = kin_alloc(PAGES * PAGE_SIZE);
+    CHECK(is_zero(all, PAGES * PAGE_SIZE));
+    memset(all, 0xff, PAGES * PAGE_SIZE);
+    kin_free(all);
+    for (int round = 0; round < 200; round++) {
+        size_t size = (1 + test_random() % (2 * PAGES)) * PAGE_SIZE - test_random() % PAGE_SIZE / 2;
+        char *p = kin_alloc(size);
+        CHECK_NOT_NULL(p);
+        CHECK(is_zero(p, size));
+        memset(p, 0xff, size);
+        size_t more = size + test_random() % (4 * PAGE_SIZE);
+        char *q = kin_realloc(p, more + 1);
+        CHECK_NOT_NULL(q);
+        CHECK(is_zero(q + size, more + 1 - size));
+        memset(q, 0xff, more + 1);
+        kin_free(q);
+        kin_usage_info info = usage();
+        CHECK_LE(info.committed, (uint64_t)100 << 20);
+    }
+}
+
+static int die_with_pages(void *ctx)
+{
+    (void)ctx;
+    memset(kin__block_new(4 * PAGE_SIZE, KIN__RAW), 0xff, 4 * PAGE_SIZE);
+    raise(SIGKILL);
+    return 0;
+}
+
+TEST(what_a_dead_process_had_written_is_not_taken_for_fresh)
+{
+    char *first = kin_alloc(PAGE_SIZE); /* the family has memory */
+    CHECK_EQ(test_join(test_child(die_with_pages, NULL)), -SIGKILL);
+    CHECK_EQ(usage().processes, 1); /* swept */
+    char *p = kin_alloc(10 * PAGE_SIZE);
+    CHECK(is_zero(p, 10 * PAGE_SIZE));
+    kin_free(p);
+    kin_free(first);
 }
 
 TEST(memory_moves_with_its_bytes_and_the_rest_is_zero)
@@ -82,6 +132,8 @@ TEST(an_object_too_large_is_refused_with_a_sentence)
     CHECK_NULL(kin_alloc(SIZE_MAX));
     CHECK_CONTAINS(kin_errmsg(), "more than");
     CHECK_NULL(kin_alloc((size_t)1 << 50));
+    CHECK_NULL(kin_alloc(((size_t)1 << 56) + 1)); /* not all of it fits where a size is kept */
+    CHECK_CONTAINS(kin_errmsg(), "more than");
     CHECK_NULL(kin_alloc((size_t)200 << 30)); /* there are addresses for it, but no memory */
     CHECK_CONTAINS(kin_errmsg(), "memory");
     char *small = kin_alloc(10);

@@ -1,6 +1,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -63,4 +64,17 @@ TEST(only_the_file_that_was_meant_is_unlinked)
     CHECK_EQ(kin__os_shm_unlink_own(name, second), -ENOENT);
     close(fd);
     close(another);
+}
+
+TEST(of_two_who_mean_the_same_file_one_unlinks_it)
+{
+    const char *name = name_of_ours();
+    uint64_t id = 0, size;
+    int fd = kin__os_shm_create(name, 10);
+    CHECK_EQ(kin__os_shm_look(fd, &size, &id), 0);
+    CHECK_EQ(flock(fd, LOCK_EX), 0); /* as somebody who is about to */
+    CHECK_EQ(kin__os_shm_unlink_own(name, id), -EWOULDBLOCK);
+    CHECK_EQ(flock(fd, LOCK_UN), 0);
+    CHECK_EQ(kin__os_shm_unlink_own(name, id), 0);
+    close(fd);
 }

@@ -31,6 +31,7 @@ TEST(an_array_is_zeros_or_a_copy_of_what_it_was_given)
     kin_array *bytes = make('h', 0, kin_bytes("\1\2\xff", 3));
     kin_array *letters = make('c', 0, kin_bytes("hey", 3));
     kin_array *text = make('u', 0, kin_str("h\xc3\xa9y"));
+    kin_array *wide = make('w', 5, kin_str("h\xf0\x9f\x98\x80"));
     kin_array *shorter = make('i', 3, kin_list(kin_int(1)));
     kin_array *empty = make('i', 0, kin_none());
     CHECK_ALL(zeros, "[0, 0, 0]");
@@ -39,6 +40,7 @@ TEST(an_array_is_zeros_or_a_copy_of_what_it_was_given)
     CHECK_ALL(bytes, "[1, 2, 255]");
     CHECK_ALL(letters, "b'hey'");
     CHECK_ALL(text, "'h\xc3\xa9y'");
+    CHECK_SLICE(wide, 0, 2, "'h\xf0\x9f\x98\x80'");
     CHECK_ALL(shorter, "[1, 0, 0]");
     CHECK_ALL(empty, "[]");
     CHECK_EQ(kin_array_len(list), 10);
@@ -48,7 +50,7 @@ TEST(an_array_is_zeros_or_a_copy_of_what_it_was_given)
     int *data = kin_array_data(list);
     CHECK_EQ(data[9], 9);
     CHECK_EQ((uintptr_t)data % 64, 0);
-    kin_array *all[] = { zeros, list, tuple, bytes, letters, text, shorter, empty };
+    kin_array *all[] = { zeros, list, tuple, bytes, letters, text, wide, shorter, empty };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         kin_array_free(all[i]);
     }
@@ -72,6 +74,29 @@ TEST(what_cannot_be_an_array_is_refused)
     CHECK_ERROR(kin_array_new(&a, 'i', SIZE_MAX / 2, kin_none(), NULL), KIN_ENOMEM);
     kin_array_options reserved = { .reserved = { 1 } };
     CHECK_ERROR(kin_array_new(&a, 'i', 2, kin_none(), &reserved), KIN_EINVAL);
+    CHECK_NULL(a);
+}
+
+/* 2^32 does not fit where an item's size is kept. */
+TEST(a_struct_too_large_for_an_item_is_refused)
+{
+    kin_array *a = NULL;
+    kin_array_options options = { .size = (size_t)UINT32_MAX + 1 };
+    CHECK_ERROR(kin_array_new(&a, 0, 0, kin_bytes("abc", 3), &options), KIN_EINVAL);
+    options.size = SIZE_MAX;
+    CHECK_ERROR(kin_array_new(&a, 0, 1, kin_none(), &options), KIN_EINVAL);
+    options.size = UINT32_MAX;
+    CHECK_ERROR(kin_array_new(&a, 0, SIZE_MAX / 8, kin_none(), &options), KIN_ENOMEM);
+    CHECK_NULL(a);
+}
+
+TEST(a_wrong_type_code_is_told_before_wrong_items)
+{
+    kin_array *a = NULL;
+    CHECK_ERROR(kin_array_new(&a, 'x', 2, kin_str("text"), NULL), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "'x'");
+    CHECK_ERROR(kin_array_new(&a, 'i', 0, kin_str("text"), &(kin_array_options){ .size = 4 }),
+                KIN_EINVAL);
     CHECK_NULL(a);
 }
 
@@ -282,6 +307,56 @@ TEST(who_uses_an_array_after_a_death_is_told)
     CHECK_EQ(kin_array_set(a, 1, kin_int(3)), 0);
     CHECK_ALL(a, "[3, 3]");
     kin_array_free(a);
+}
+
+/* The death is told to whoever gets something done, and not lost on who does not. */
+TEST(what_is_refused_does_not_swallow_the_news_of_a_death)
+{
+    kin_array *a = make('c', 0, kin_bytes("abc", 3));
+    kin_obj o = { 0 };
+    CHECK_EQ(test_join(test_child(die_with_it, a)), -SIGKILL);
+    CHECK_ERROR(kin_array_set(a, 0, kin_str("no byte")), KIN_ETYPE);
+    CHECK_ERROR(kin_array_set(a, 3, kin_bytes("a", 1)), KIN_ERANGE);
+    CHECK_ERROR(kin_array_get(a, 3, &o), KIN_ERANGE);
+    CHECK_ERROR(kin_array_get(a, 0, NULL), KIN_EINVAL);
+    CHECK_ERROR(kin_array_set_slice(a, 0, 3, kin_none()), KIN_ETYPE);
+    CHECK_ERROR(kin_array_set_slice(a, 0, 3, kin_list(kin_int(1), kin_int(2), kin_int(3))),
+                KIN_ETYPE);
+    CHECK_ERROR(kin_array_set_value(a, kin_bytes("too long", 8)), KIN_ERANGE);
+    CHECK_EQ(kin_array_set_value(a, kin_bytes("xyz", 3)), KIN_OWNER_DIED);
+    CHECK_ALL(a, "b'xyz'");
+    kin_array_free(a);
+}
+
+struct reader {
+    kin_rlock *lock;
+    kin_array *array;
+};
+
+static int read_when_allowed(void *ctx)
+{
+    struct reader *r = ctx;
+    kin_obj o = kin_none();
+    return kin_array_get(r->array, 0, &o) == KIN_ECLOSED ? 0 : 1;
+}
+
+/* Its memory may be another's by the time that he has the lock. */
+TEST(who_waits_for_the_lock_of_an_array_that_is_freed_is_told)
+{
+    struct reader *r = test_shared(sizeof *r);
+    CHECK_OK(kin_rlock_new(&r->lock, NULL));
+    CHECK_OK(kin_array_new(&r->array, 'i', 0, kin_range(0, 100),
+                           &(kin_array_options){ .lock = r->lock }));
+    CHECK_OK(kin_rlock_acquire(r->lock, 0));
+    pid_t child = test_child(read_when_allowed, r);
+    WAIT_UNTIL(test_is_asleep(child));
+    kin_array_free(r->array);
+    kin_array *other = make('q', 50, kin_none()); /* in the same place */
+    CHECK_PTR(other, r->array);
+    CHECK_OK(kin_rlock_release(r->lock));
+    CHECK_EQ(test_join(child), 0);
+    kin_array_free(other);
+    kin_rlock_free(r->lock);
 }
 
 TEST(a_full_domain_says_so_and_goes_on)

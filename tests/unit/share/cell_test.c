@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <wchar.h>
 
-static const char codes[] = "bBhHiIlLqQfd?cu";
+static const char codes[] = "bBhHiIlLqQfd?cuw";
 
 /* Packs, and gives the object away. */
 static int pack(char code, kin_obj o, uint64_t *ret_bits)
@@ -50,7 +50,8 @@ static kin_obj through(char code, kin_obj o)
 TEST(codes_have_the_sizes_of_their_c_types)
 {
     static const size_t sizes[] = {
-        1, 1, 2, 2, 4, 4, sizeof(long), sizeof(long), 8, 8, 4, 8, sizeof(bool), 1, sizeof(wchar_t)
+        1, 1, 2, 2, 4, 4, sizeof(long), sizeof(long), 8, 8, 4, 8, sizeof(bool), 1, sizeof(wchar_t),
+        4
     };
     for (size_t i = 0; codes[i] != '\0'; i++) {
         CHECK_EQ(kin__share_size(codes[i]), sizes[i]);
@@ -123,6 +124,7 @@ TEST(a_bool_a_char_and_a_character)
     STAYS('u', kin_str("\xe4\xba\xba"));
     STAYS('u', kin_str("\xf0\x9f\x98\x80"));
     STAYS('u', kin_strn("\0", 1));
+    STAYS('w', kin_str("\xf0\x9f\x98\x80"));
     CHECK_ERROR(refused('u', kin_str("ab")), KIN_ERANGE);
     CHECK_ERROR(refused('u', kin_str("")), KIN_ERANGE);
     CHECK_ERROR(kin_error_code(kin__share_unpack('u', 0x110000)), KIN_ERANGE);
@@ -134,7 +136,7 @@ TEST(what_is_of_another_type_is_refused)
         CHECK_ERROR(refused(codes[i], kin_list()), KIN_ETYPE);
         CHECK_ERROR(refused(codes[i], kin_none()), KIN_ETYPE);
         CHECK_ERROR(refused(codes[i], (kin_obj){ 0 }), KIN_EINVAL);
-        CHECK_ERROR(refused(codes[i], codes[i] == 'u' ? kin_bytes("a", 1) : kin_str("a")),
+        CHECK_ERROR(refused(codes[i], strchr("uw", codes[i]) ? kin_bytes("a", 1) : kin_str("a")),
                     KIN_ETYPE);
     }
     CHECK_ERROR(refused('i', kin_float(1)), KIN_ETYPE);

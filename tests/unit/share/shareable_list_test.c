@@ -234,6 +234,20 @@ TEST(hostile_bytes_are_refused_or_read_within_bounds)
     CHECK_GT(bad, 0);
 }
 
+/* As by a maker who died in the midst, or by somebody who means ill. */
+TEST(a_list_whose_end_is_missing_is_refused)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/dev/shm/%s", ours());
+    for (size_t size = sizeof captured; size-- > 0;) {
+        kin_shareable_list *l = make(one_of_each()), *found = NULL;
+        CHECK_EQ(truncate(path, (off_t)size), 0);
+        CHECK_ERROR(kin_shareable_list_open(&found, ours()), size > 0 ? KIN_ECORRUPT : KIN_ESTATE);
+        CHECK_NULL(found);
+        end(l);
+    }
+}
+
 TEST(a_segment_that_holds_no_list_is_refused)
 {
     for (size_t size = 1; size < 40; size++) {

@@ -103,7 +103,7 @@ TEST(what_cannot_be_a_segment_is_refused)
     CHECK_STR(kin_shm_name(NULL), "");
     shm = make(ours());
     kin_shm *second = NULL;
-    CHECK_ERROR(kin_shm_create(&second, ours(), 1), KIN_ESTATE);
+    CHECK_ERROR(kin_shm_create(&second, ours(), 1), KIN_EEXIST);
     CHECK_CONTAINS(kin_errmsg(), "already");
     CHECK_NULL(second);
     CHECK_OK(kin_shm_unlink(ours()));
@@ -211,13 +211,78 @@ TEST(a_name_whose_owner_was_killed_is_unlinked_by_a_relative)
     CHECK(is_there(ours()));
     kin_shm *mine = make(ours()); /* where the dead one's was in the way */
     CHECK_EQ(kin_shm_size(mine), 100);
-    CHECK_ERROR(kin_shm_create(&mine, ours(), 1), KIN_ESTATE);
+    CHECK_ERROR(kin_shm_create(&mine, ours(), 1), KIN_EEXIST);
     CHECK_OK(kin_shm_unlink(ours()));
     kin_shm_free(mine);
 
     CHECK_EQ(test_join(test_child(own, p)), -SIGKILL);
     CHECK_EQ(test_join(test_child(exit_at_once, NULL)), 0); /* any who exits */
     CHECK(!is_there(ours()));
+}
+
+static struct {
+    const char *step;
+    int rv;
+    kin_shm *shm;
+} rival;
+
+/* Another relative comes across the same note, and wants the same name. */
+static void be_rival(const char *step)
+{
+    if (strcmp(step, rival.step) == 0) {
+        kin__step_hook(NULL);
+        rival.rv = kin_shm_create(&rival.shm, ours(), 20);
+        rival.step = NULL;
+    }
+}
+
+TEST(of_two_who_want_a_dead_ones_name_one_gets_it)
+{
+    static const char *const steps[] = { "shm.opened", "shm.found" };
+    struct plan *p = test_shared(sizeof *p);
+    snprintf(p->name, sizeof p->name, "%s", ours());
+    p->way = IS_KILLED;
+    kin__self();
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(test_join(test_child(own, p)), -SIGKILL);
+        kin_shm *mine = NULL, *found = NULL;
+        rival.step = steps[i];
+        rival.shm = NULL;
+        kin__step_hook(be_rival);
+        int rv = kin_shm_create(&mine, ours(), 10);
+        CHECK_NULL(rival.step);
+        CHECK_EQ(rv == 0 ? rival.rv : rv, KIN_EEXIST);
+        CHECK_EQ(rv == 0 ? rv : rival.rv, 0);
+        CHECK_OK(kin_shm_open(&found, ours()));
+        CHECK_EQ(kin_shm_size(found), rv == 0 ? 10 : 20);
+        CHECK_OK(kin_shm_unlink(ours()));
+        kin_shm_free(mine);
+        kin_shm_free(found);
+        kin_shm_free(rival.shm);
+    }
+}
+
+/* Out of descriptors, say, just then: whoever comes next does it. */
+TEST(a_name_that_could_not_be_unlinked_is_unlinked_later)
+{
+    struct plan *p = test_shared(sizeof *p);
+    snprintf(p->name, sizeof p->name, "%s", ours());
+    p->way = IS_KILLED;
+    kin__self();
+    bool failed = true;
+    for (unsigned nth = 1; failed; nth++) {
+        kin_shm *mine = NULL;
+        CHECK_EQ(test_join(test_child(own, p)), -SIGKILL);
+        kin__fault_arm(KIN__FAULT_CALL, nth);
+        int rv = kin_shm_create(&mine, ours(), 10);
+        failed = kin__fault_fired();
+        kin__fault_arm(KIN__FAULT_CALL, 0);
+        if (rv < 0) {
+            CHECK_OK(kin_shm_create(&mine, ours(), 10));
+        }
+        CHECK_OK(kin_shm_unlink(ours()));
+        kin_shm_free(mine);
+    }
 }
 
 TEST(only_the_owners_end_counts_and_only_while_he_wants_it)

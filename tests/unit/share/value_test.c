@@ -216,6 +216,15 @@ TEST(who_reads_after_a_death_is_told_and_reads)
     kin_value_free(v);
 }
 
+TEST(what_is_refused_does_not_swallow_the_news_of_a_death)
+{
+    kin_value *v = make('i', kin_int(12));
+    CHECK_EQ(test_join(test_child(die_with_it, v)), -SIGKILL);
+    CHECK_ERROR(kin_value_set(v, kin_str("no int")), KIN_ETYPE);
+    CHECK_EQ(kin_value_set(v, kin_int(1)), KIN_OWNER_DIED);
+    kin_value_free(v);
+}
+
 static int wait_for_it(void *ctx)
 {
     return kin_value_acquire(ctx, KIN_FOREVER) == KIN_ECLOSED ? 0 : 1;
