@@ -17,6 +17,11 @@ typedef struct series {
     double round[ROUNDS];
 } series;
 
+typedef struct answers {
+    series ours, floor, peer, others[BENCH_OTHERS];
+    series line; /* a cache line to and fro */
+} answers;
+
 _Noreturn void bench_fail(const char *what, const char *file, int line)
 {
     fprintf(stderr, "%s:%d: %s: %s; %s\n", file, line, what, strerror(errno), kin_errmsg());
@@ -69,6 +74,7 @@ static double in_unit(double seconds, const char *unit)
     return seconds * (strcmp(unit, "ns") == 0 ? 1e9 : strcmp(unit, "us") == 0 ? 1e6 : 1e3);
 }
 
+/* An object with min, median and max; what comes after it in the object is the caller's. */
 static void print_series(const char *who, const series *s, const char *unit)
 {
     series v;
@@ -76,7 +82,7 @@ static void print_series(const char *who, const series *s, const char *unit)
         v.round[i] = in_unit(s->round[i], unit);
     }
     v = sorted(v);
-    printf(", \"%s\": {\"min\": %.4g, \"median\": %.4g, \"max\": %.4g}", who, v.round[0],
+    printf("\"%s\": {\"min\": %.4g, \"median\": %.4g, \"max\": %.4g", who, v.round[0],
            v.round[ROUNDS / 2], v.round[ROUNDS - 1]);
 }
 
@@ -91,33 +97,55 @@ static void print_conditions(const bench_case *c, const series *line)
            c->floor_is, c->peer != NULL ? "CPython" : "none");
 }
 
-void bench_run(const bench_case *c)
+static void ask(const bench_case *c, answers *a)
 {
-    series ours, floor, peer, line;
     (void)c->floor(c->arg); /* warm */
     (void)c->ours(c->arg);
     for (int i = 0; i < ROUNDS; i++) {
         alarm(PATIENCE);
-        line.round[i] = bench_ping_spinning();
-        floor.round[i] = c->floor(c->arg);
-        ours.round[i] = c->ours(c->arg);
-        peer.round[i] = c->peer != NULL ? ask_peer(c->peer) : 0;
+        a->line.round[i] = bench_ping_spinning();
+        a->floor.round[i] = c->floor(c->arg);
+        a->ours.round[i] = c->ours(c->arg);
+        for (int k = 0; k < BENCH_OTHERS && c->others[k].name != NULL; k++) {
+            a->others[k].round[i] = c->others[k].measure(c->arg);
+        }
+        a->peer.round[i] = c->peer != NULL ? ask_peer(c->peer) : 0;
     }
     alarm(0);
-    printf("{\"bench\": \"%s\", \"unit\": \"%s\"", c->name, c->unit);
-    print_series("ours", &ours, c->unit);
-    print_series("floor", &floor, c->unit);
-    if (peer.round[0] > 0) {
-        print_series("peer", &peer, c->unit);
-    } else {
-        printf(", \"peer\": null");
+}
+
+static void print_others(const bench_case *c, const answers *a)
+{
+    printf(", \"others\": {");
+    for (int k = 0; k < BENCH_OTHERS && c->others[k].name != NULL; k++) {
+        printf(k > 0 ? ", " : "");
+        print_series(c->others[k].name, &a->others[k], c->unit);
+        printf(", \"vs\": %.3g}", ratio(&a->others[k], &a->ours));
     }
-    printf(", \"vs_floor\": %.3g", ratio(&ours, &floor));
-    if (peer.round[0] > 0) {
-        printf(", \"vs_peer\": %.3g", ratio(&peer, &ours));
+    printf("}");
+}
+
+void bench_run(const bench_case *c)
+{
+    answers a;
+    ask(c, &a);
+    bool has_peer = a.peer.round[0] > 0;
+    printf("{\"bench\": \"%s\", \"unit\": \"%s\", ", c->name, c->unit);
+    print_series("ours", &a.ours, c->unit);
+    printf("}, ");
+    print_series("floor", &a.floor, c->unit);
+    printf("}, ");
+    if (has_peer) {
+        print_series("peer", &a.peer, c->unit);
+    }
+    printf(has_peer ? "}" : "\"peer\": null");
+    print_others(c, &a);
+    printf(", \"vs_floor\": %.3g", ratio(&a.ours, &a.floor));
+    if (has_peer) {
+        printf(", \"vs_peer\": %.3g", ratio(&a.peer, &a.ours));
     } else {
         printf(", \"vs_peer\": null");
     }
-    print_conditions(c, &line);
+    print_conditions(c, &a.line);
     fflush(stdout);
 }

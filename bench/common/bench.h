@@ -1,9 +1,9 @@
 /* bench.h - what the benches share: rounds in turn, teams of processes, pinning, JSON.
  *
  * A bench asks one question of three: of kin (ours), of the least that the machine must do for it
- * (the floor), and of CPython's multiprocessing (the peer). They are asked in turn, round after
- * round, so that a slow moment of the machine hits all three; and what is compared is what was
- * measured in the same round.
+ * (the floor), and of CPython's multiprocessing (the peer); and of what else a C program might use
+ * (others). They are asked in turn, round after round, so that a slow moment of the machine hits
+ * all of them; and what is compared is what was measured in the same round.
  */
 #ifndef KIN_BENCH_H
 #define KIN_BENCH_H
@@ -14,6 +14,13 @@
 /* Does it some thousand times; returns the seconds that one of them took. */
 typedef double (*bench_measure)(const void *arg);
 
+typedef struct bench_other {
+    const char *name;
+    bench_measure measure;
+} bench_other;
+
+#define BENCH_OTHERS 4
+
 typedef struct bench_case {
     const char *name;
     const char *unit; /* "ns", "us", "ms": of one operation; "M/s": millions of them a second */
@@ -22,7 +29,8 @@ typedef struct bench_case {
     const char *floor_is;
     const char *peer; /* a script in peers/, and its arguments; NULL: there is none */
     const char *conditions;
-    const void *arg; /* for ours and floor */
+    const void *arg;                  /* for ours, floor and others */
+    bench_other others[BENCH_OTHERS]; /* in C, beside the peer; as many as have a name */
 } bench_case;
 
 /* Asks, and prints one JSON object. */
