@@ -65,13 +65,13 @@ typedef struct kin_rlock {
  * Threads:   any.
  * Processes: every process of the family; who releases need not have acquired, unless it is .owned.
  * Fork:      shared, not copied.
- * Death:     nobody hangs. What a dead process had acquired is gone, as for a signal that it took;
- * if
+ * Death:     nobody hangs. What a dead process had acquired is gone, as for a signal that it took; if
  *            the semaphore is .owned, the next one who asks gets it, with KIN_OWNER_DIED. */
 typedef struct kin_semaphore {
     uint64_t kin__private[4];
 } kin_semaphore;
 #define kin_semaphore_KIND 10
+#define KIN_SEMAPHORE_MOST 2147483647u /* the greatest value of one that is not .owned */
 
 /* kin_event: a flag to wait for.
  * Owner:     whoever frees it, once, for the whole family; it stays when its maker ends.
@@ -142,7 +142,8 @@ KIN_API int kin_rlock_release(kin_rlock *lock);
 
 /* ---- semaphores ----------------------------------------------------------------------- */
 
-/* Makes a semaphore of `value`. KIN_ERANGE for more than 2147483647, or 65535 of an owned one. */
+/* Makes a semaphore of `value`. KIN_ERANGE for more than KIN_SEMAPHORE_MOST, or 65535 of an owned
+ * one. */
 KIN_API int kin_semaphore_new(kin_semaphore **ret_semaphore, unsigned value,
                               const kin_semaphore_options *options);
 KIN_API void kin_semaphore_free(kin_semaphore *semaphore);
@@ -155,8 +156,8 @@ KIN_API void kin_semaphore_done(kin_semaphore *semaphore);
  * KIN_ETIMEDOUT, KIN_ECLOSED, KIN_EFREED. */
 KIN_API int kin_semaphore_acquire(kin_semaphore *semaphore, double timeout);
 
-/* Gives one. KIN_ESTATE when it is bounded and full (none grows above 2147483647), or owned and this
- * process has none. */
+/* Gives one. KIN_ESTATE when it is bounded and full (none grows above KIN_SEMAPHORE_MOST), or owned and
+ * this process has none. */
 KIN_API int kin_semaphore_release(kin_semaphore *semaphore);
 
 /* ---- events --------------------------------------------------------------------------- */
@@ -202,7 +203,7 @@ KIN_API int kin_semaphore_value(const kin_semaphore *semaphore);
 KIN_API bool kin_semaphore_locked(const kin_semaphore *semaphore);
 
 /* Prints who of the family holds what, and who waits for what, a line each: all that was made by a
- * _new, and each process that sleeps for something here, in one of its threads. */
+ * _new here, and the queues; and each process that sleeps for one of these, in one of its threads. */
 KIN_API int kin_dump(FILE *stream);
 
 /* Whether the event is set. False, with a sentence, for what is no event. */

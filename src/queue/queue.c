@@ -6,6 +6,7 @@
  */
 #include "room.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RING_FIRST 64u
@@ -141,6 +142,23 @@ int64_t kin_queue_qsize(kin_queue *queue)
         ring = kin__ring_at(kin__ring_next(&ring));
     }
     return (int64_t)length;
+}
+
+/* For kin_dump. */
+static void tell(const void *p, FILE *stream)
+{
+    kin_queue *queue = (kin_queue *)(uintptr_t)p;
+    int64_t n = kin_queue_qsize(queue);
+    (void)fprintf(stream, ": %lld", n < 0 ? 0 : (long long)n);
+    if (queue->maxsize != 0) {
+        (void)fprintf(stream, " of %llu", (unsigned long long)queue->maxsize);
+    }
+    (void)fputs(atomic_load(&queue->closed) ? ", closed" : "", stream);
+}
+
+__attribute__((constructor)) static void be_told_of(void)
+{
+    kin__dump_add(KIN__QUEUE, "queue", tell);
 }
 
 /* ---- putting ----------------------------------------------------------------------------------------- */

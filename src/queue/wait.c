@@ -148,7 +148,9 @@ static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
         if (found || late) {
             return found ? outcome(a) : give_up(a, deadline);
         }
+        kin__note_wait(a->queue);
         int rv = kin__gate_sleep(gate, ticket, deadline, a->found == KIN__HELD);
+        kin__note_woken(a->queue);
         if (rv < 0 && rv != KIN_ETIMEDOUT) {
             return rv;
         }

@@ -1,72 +1,42 @@
 /* barrier.c - so many parties wait until all have come.
  *
- * Idea. The barrier counts its rounds, and has a cell for each party. Who comes writes his name and the
- * round into a cell; the cell's number is what he gets. When all cells say "came, this round", the
- * round goes up by one, and whoever sees that it is not his any more goes. So the next round can
- * begin while some are still leaving: their cells are old then, and free for others.
+ * Idea. Who has come and which round it is, is in round.c. Here is how one waits for that: whoever
+ * completes a round acts, if there is something to do, and lets it go up; the others look at the round,
+ * at first busily, then between naps.
  *
- *     the barrier:  round | phase      FILLING --all came--> FILLING, round + 1
- *                                         |  \--> ACTING ------^      (with an action)
- *                                         |         |
- *                                       BROKEN <----+---- abort, a timeout, a death
- *                                         |
- *                                      RESETTING --all who wait are told--> FILLING, round + 1
- *
- *     a cell:       round | state | who    EMPTY --> PENDING --> CAME --(reset)--> TOLD --> EMPTY
- *
+ *     arrive ---- no place yet: nap ----+      the round is full: act, next round --> a number
+ *        ^                              |     /
+ *        +------------------------------+  pass
+ *                                             \
+ *                                              not all have come: nap, ask after those who have
+ *                                                  --> a number, KIN_EBROKEN, KIN_ETIMEDOUT
  * Rules.
- *   R1  A cell is claimed by one CAS to PENDING, which names the claimer: from EMPTY, or from what is of
- *       an older round, or a dead process's. Never from what is of a newer round.
- *   R2  He then looks whether the round is still FILLING, and only then says CAME. So who resets finds
- *       him in the cell, or he finds that it was reset; and nobody PENDING is ever counted.
- *   R3  Who resets goes through the cells between RESETTING and the next round, and whoever finds the
- *       barrier RESETTING helps: what is CAME becomes TOLD, what is PENDING becomes EMPTY. A TOLD cell is
- *       nobody else's until its owner has seen it, or is dead. Thus who sees a later round went
- *       through, unless his cell is TOLD.
- *   R4  Who leaves a BROKEN round empties his cell, lest a reset tell it to nobody.
- *   R5  Who waits does so in naps, and looks whether all who came live; if not he breaks the barrier.
- *   R6  Rounds begin anywhere, so that a CAS that is late for a barrier that was freed finds nothing
- *       of what it expects in the one that is made there next.
+ *   R1  Who waits does so in naps, and looks whether all who came live; if not he breaks the barrier.
+ *   R2  Whose time is over before he had a place breaks nothing: nobody waits for him, for those of this
+ *       round have all come.
+ *   R3  Which barrier one came for is told by its serial: the memory may be another one's after a sleep.
  *
- * Death. Killed before CAME: he has not come. After it, before the round went up, also in the action:
- * R5. After the round went up, before the others were woken: their naps end. In a reset: R3.
+ * Death. Killed before he had come, nothing happened. Killed while he waits, or in the action: R1.
+ * Killed after the round went up, before the others were woken: their naps end. Killed in
+ * kin_barrier_free: the same.
+ *
+ * Not here. Cells, rounds, resets (round.c).
  */
 #include "../os/module.h"
-#include "room.h"
+#include "round.h"
 
 #include <kin/condition.h>
 #include <string.h>
 
-#define PARTIES_MOST 65535u
-
-enum phase { FILLING, ACTING, BROKEN, RESETTING };
-enum state { EMPTY, PENDING, CAME, TOLD };
-
-#define ROUND_BITS 35
-#define ROUND_MASK (((uint64_t)1 << ROUND_BITS) - 1)
-#define NEXT(round) (((round) + 1) & ROUND_MASK)
-#define IS_NEWER(round, other) ((((round) - (other)-1) & ROUND_MASK) < ROUND_MASK / 2)
-
-#define WORD(round, phase) ((uint64_t)(round) << 2 | (uint64_t)(phase))
-#define PHASE(word) ((enum phase)((word)&3u))
-#define ROUND(word) ((word) >> 2 & ROUND_MASK)
-
-#define CELL(round, state, who)                                                                    \
-    ((uint64_t)(round) << (KIN__ID_BITS + 2) | (uint64_t)(state) << KIN__ID_BITS | (uint64_t)(who))
-#define CELL_ROUND(cell) ((cell) >> (KIN__ID_BITS + 2))
-#define CELL_STATE(cell) ((enum state)((cell) >> KIN__ID_BITS & 3u))
-#define CELL_WHO(cell) ((kin__id)((cell) & (((uint64_t)1 << KIN__ID_BITS) - 1)))
+#define PARTIES_MOST KIN__CELLS_MOST
 
 /* What lies behind a kin_barrier. */
 typedef struct barrier {
     kin__head head;
-    _Atomic uint64_t word;
-    _Atomic uintptr_t cells;
+    kin__rounds rounds;
     uint64_t action[2]; /* its module and the place there; both 0: none */
     void *ctx;
     double timeout;
-    kin__gate gate;
-    _Atomic uint32_t parties;
 } barrier;
 
 _Static_assert(sizeof(barrier) == sizeof(kin_barrier), "condition.h has room for it");
@@ -75,19 +45,6 @@ _Static_assert(kin_barrier_KIND == KIN__BARRIER, "condition.h says what the doma
 static barrier *barrier_at(const kin_barrier *b)
 {
     return (barrier *)(void *)b;
-}
-
-typedef struct cells {
-    _Atomic uint64_t *at;
-    uint32_t n; /* 0: what says where they are was scribbled over */
-} cells;
-
-static cells cells_of(const barrier *b)
-{
-    cells c = { (_Atomic uint64_t *)atomic_load(&b->cells), atomic_load(&b->parties) };
-    bool whole = c.n <= PARTIES_MOST && kin__in_domain(c.at, c.n * sizeof *c.at);
-    c.n = whole ? c.n : 0;
-    return c;
 }
 
 /* ---- the beginning and the end ---------------------------------------------------------- */
@@ -127,17 +84,9 @@ static int pack_action(const kin_barrier_options *o, const char *verb, uint64_t 
 
 static void begin(barrier *b, unsigned parties, const kin_barrier_options *o, void *cells_at)
 {
-    uint64_t round = (uint64_t)kin__os_now() & ROUND_MASK; /* R6 */
     b->ctx = o != NULL ? o->ctx : NULL;
     b->timeout = o != NULL ? o->timeout : 0;
-    atomic_store(&b->word, WORD(NEXT(round), FILLING));
-    atomic_store(&b->parties, parties);
-    atomic_store(&b->cells, (uintptr_t)cells_at);
-    cells c = cells_of(b);
-    for (uint32_t i = 0; i < c.n; i++) {
-        atomic_store(&c.at[i], CELL(round, EMPTY, KIN__NOBODY));
-    }
-    kin__gate_renew(&b->gate);
+    kin__round_begin(&b->rounds, parties, cells_at);
     KIN__STEP("barrier.new");
 }
 
@@ -186,9 +135,9 @@ static bool end(kin_barrier *public, bool block, const char *what)
         return false;
     }
     KIN__STEP("barrier.ended");
-    kin__gate_open(&b->gate); /* were we killed before it, they would nap */
+    kin__gate_open(&b->rounds.gate); /* were we killed before it, they would nap */
     if (!block) {
-        (void)kin__block_free((void *)atomic_load(&b->cells));
+        (void)kin__block_free((void *)atomic_load(&b->rounds.cells));
     }
     return true;
 }
@@ -207,97 +156,19 @@ void kin_barrier_done(kin_barrier *b)
     }
 }
 
-/* ---- the barrier's word ----------------------------------------------------------------- */
-
-static void tell(cells c, uint64_t round)
-{
-    for (uint32_t i = 0; i < c.n; i++) {
-        for (;;) {
-            uint64_t seen = atomic_load(&c.at[i]);
-            bool came = CELL_STATE(seen) == CAME;
-            bool pending = CELL_STATE(seen) == PENDING;
-            uint64_t next =
-                came ? CELL(round, TOLD, CELL_WHO(seen)) : CELL(round, EMPTY, KIN__NOBODY);
-            if (CELL_ROUND(seen) != round || (!came && !pending) ||
-                atomic_compare_exchange_strong(&c.at[i], &seen, next)) {
-                break;
-            }
-        }
-        KIN__STEP("barrier.told");
-    }
-}
-
-/* Its word, never RESETTING: that is helped along (R3). */
-static uint64_t look(barrier *b)
-{
-    for (;;) {
-        uint64_t seen = atomic_load(&b->word);
-        if (PHASE(seen) != RESETTING) {
-            return seen;
-        }
-        tell(cells_of(b), ROUND(seen));
-        if (atomic_compare_exchange_strong(&b->word, &seen, WORD(NEXT(ROUND(seen)), FILLING))) {
-            KIN__STEP("barrier.reset");
-            kin__gate_open(&b->gate);
-        }
-    }
-}
-
-/* From what was seen to another; wakes all who wait. */
-static bool change(barrier *b, uint64_t seen, uint64_t to)
-{
-    if (!atomic_compare_exchange_strong(&b->word, &seen, to)) {
-        return false;
-    }
-    KIN__STEP("barrier.changed");
-    kin__gate_open(&b->gate);
-    return true;
-}
-
-static bool break_it(barrier *b, uint64_t seen)
-{
-    return change(b, seen, WORD(ROUND(seen), BROKEN));
-}
-
-/* Breaks the barrier if somebody died who had come: R5. */
-static void look_for_dead(barrier *b, uint64_t seen)
-{
-    cells c = cells_of(b);
-    for (uint32_t i = 0; i < c.n && PHASE(seen) != BROKEN; i++) {
-        uint64_t cell = atomic_load(&c.at[i]);
-        if (CELL_ROUND(cell) == ROUND(seen) && CELL_STATE(cell) == CAME &&
-            !kin__alive(CELL_WHO(cell))) {
-            (void)break_it(b, seen);
-            return;
-        }
-    }
-}
-
-static bool is_full(cells c, uint64_t round)
-{
-    for (uint32_t i = c.n; i > 0; i--) {
-        uint64_t cell = atomic_load(&c.at[i - 1]);
-        if (CELL_ROUND(cell) != round || CELL_STATE(cell) != CAME) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- coming ----------------------------------------------------------------------------- */
 
-typedef struct party {
+typedef struct visit {
     barrier *b;
-    uint32_t serial; /* which barrier we came for */
-    kin__id self;
+    kin__rounds *rounds; /* its */
+    uint32_t serial;     /* R3 */
     int64_t deadline;
-    uint64_t round;
-    uint32_t index;
-} party;
+    kin__party party;
+} visit;
 
-static bool is_still(const party *p)
+static bool is_still(const visit *v)
 {
-    return kin__head_is_still(p->b, KIN__BARRIER, p->serial);
+    return kin__head_is_still(v->b, KIN__BARRIER, v->serial);
 }
 
 static int fail_closed(void)
@@ -310,109 +181,46 @@ static int fail_broken(void)
     return kin__fail(KIN_EBROKEN, "kin_barrier_wait: the barrier is broken");
 }
 
-/* Whether a cell can be had for this round: R1. */
-static bool is_old(uint64_t cell, uint64_t round, bool looks_for_dead)
-{
-    bool is_now = CELL_ROUND(cell) == round;
-    if (IS_NEWER(CELL_ROUND(cell), round)) {
-        return false;
-    }
-    switch (CELL_STATE(cell)) {
-    case EMPTY:
-        return true;
-    case CAME:
-        return !is_now;
-    case PENDING:
-        return !is_now || (looks_for_dead && !kin__alive(CELL_WHO(cell)));
-    case TOLD:
-        return looks_for_dead && !kin__alive(CELL_WHO(cell));
-    }
-    return false;
-}
-
-static bool claim(party *p, cells c)
-{
-    uint64_t ours = CELL(p->round, PENDING, p->self);
-    for (uint32_t i = 0; i < 2 * c.n; i++) {
-        p->index = i % c.n;
-        uint64_t seen = atomic_load(&c.at[p->index]);
-        if (is_old(seen, p->round, i >= c.n) &&
-            atomic_compare_exchange_strong(&c.at[p->index], &seen, ours)) {
-            KIN__STEP("barrier.pending");
-            return true;
-        }
-    }
-    return false;
-}
-
-/* From our own state to another; false when somebody has changed it. */
-static bool go_on(const party *p, enum state from, enum state to)
-{
-    cells c = cells_of(p->b);
-    uint64_t seen = CELL(p->round, from, p->self);
-    uint64_t next = CELL(p->round, to, to == EMPTY ? KIN__NOBODY : p->self);
-    return p->index < c.n && atomic_compare_exchange_strong(&c.at[p->index], &seen, next);
-}
-
-/* Whether we have come; if not, there is no place just now, or things have changed: R2. */
-static bool has_come(party *p, uint64_t seen)
-{
-    p->round = ROUND(seen);
-    if (PHASE(seen) != FILLING || !claim(p, cells_of(p->b))) {
-        return false;
-    }
-    if (atomic_load(&p->b->word) != seen) {
-        (void)go_on(p, PENDING, EMPTY);
-        return false;
-    }
-    bool came = go_on(p, PENDING, CAME);
-    KIN__STEP("barrier.came");
-    return came;
-}
-
 /* 0 or why not; KIN_EAGAIN, without a sentence: there is no place just now. */
-static int try_to_come(party *p, uint64_t *ret_seen)
+static int try_to_come(visit *v, uint64_t *ret_seen)
 {
-    if (!is_still(p)) {
+    if (!is_still(v)) {
         return fail_closed();
     }
-    *ret_seen = look(p->b);
+    *ret_seen = kin__round_look(v->rounds);
     if (PHASE(*ret_seen) == BROKEN) {
         return fail_broken();
     }
-    return has_come(p, *ret_seen) ? 0 : KIN_EAGAIN;
+    return kin__round_come(v->rounds, *ret_seen, &v->party) ? 0 : KIN_EAGAIN;
 }
 
-static int nap(const party *p, uint32_t ticket)
+static int nap(const visit *v, uint32_t ticket)
 {
-    if (!kin__may_wait(p->deadline)) {
+    if (!kin__may_wait(v->deadline)) {
         return KIN_ETIMEDOUT;
     }
-    kin__note_wait(p->b);
-    int rv = kin__gate_sleep(&p->b->gate, ticket, p->deadline, true);
-    kin__note_woken(p->b);
+    kin__note_wait(v->b);
+    int rv = kin__gate_sleep(&v->rounds->gate, ticket, v->deadline, true);
+    kin__note_woken(v->b);
     return rv;
 }
 
 /* Comes, in this round or the next. 0 or why not. */
-static int arrive(party *p)
+static int arrive(visit *v)
 {
     uint64_t seen;
-    int rv = try_to_come(p, &seen);
-    while (rv == KIN_EAGAIN) {
-        uint32_t ticket = kin__gate_ticket(&p->b->gate);
-        look_for_dead(p->b, seen);
-        rv = try_to_come(p, &seen);
-        if (rv != KIN_EAGAIN) {
-            break;
-        }
-        int slept = nap(p, ticket);
-        if (slept == KIN_ETIMEDOUT && break_it(p->b, seen)) {
-            return kin__fail(slept, "kin_barrier_wait: there was no place in time");
-        }
-        rv = slept < 0 && slept != KIN_ETIMEDOUT ? slept : rv;
+    int slept = 0;
+    int rv = try_to_come(v, &seen);
+    while (rv == KIN_EAGAIN && slept == 0) {
+        uint32_t ticket = kin__gate_ticket(&v->rounds->gate);
+        kin__round_ask_after(v->rounds, seen);
+        rv = try_to_come(v, &seen);
+        slept = rv == KIN_EAGAIN ? nap(v, ticket) : 0;
     }
-    return rv;
+    if (slept == KIN_ETIMEDOUT) { /* R2 */
+        return kin__fail(slept, "kin_barrier_wait: there was no place in time");
+    }
+    return slept < 0 ? slept : rv;
 }
 
 /* ---- waiting ---------------------------------------------------------------------------- */
@@ -420,107 +228,97 @@ static int arrive(party *p)
 /* Whether the wait is over. */
 static bool is_over(void *ctx)
 {
-    const party *p = ctx;
-    if (!is_still(p)) {
+    const visit *v = ctx;
+    if (!is_still(v)) {
         return true;
     }
-    uint64_t seen = look(p->b);
-    return ROUND(seen) != p->round || PHASE(seen) == BROKEN;
+    uint64_t seen = kin__round_look(v->rounds);
+    return ROUND(seen) != v->party.round || PHASE(seen) == BROKEN;
 }
 
 /* Once it is. */
-static int outcome(const party *p)
+static int outcome(const visit *v)
 {
-    if (!is_still(p)) {
+    if (!is_still(v)) {
         return fail_closed();
     }
-    uint64_t seen = look(p->b);
-    if (go_on(p, TOLD, EMPTY)) { /* R3 */
-        kin__gate_open(&p->b->gate);
-        return fail_broken();
-    }
-    if (ROUND(seen) != p->round) {
-        return (int)p->index;
-    }
-    if (!go_on(p, CAME, EMPTY)) { /* R4 */
-        (void)go_on(p, TOLD, EMPTY);
-    }
-    return fail_broken();
+    return kin__round_leave(v->rounds, &v->party) ? (int)v->party.cell.index : fail_broken();
 }
 
 /* Our time is over. */
-static int give_up(const party *p)
+static int give_up(const visit *v)
 {
-    uint64_t seen = look(p->b);
-    while (ROUND(seen) == p->round && PHASE(seen) != BROKEN) {
-        if (break_it(p->b, seen)) {
-            (void)outcome(p);
+    uint64_t seen = kin__round_look(v->rounds);
+    while (ROUND(seen) == v->party.round && PHASE(seen) != BROKEN) {
+        if (kin__round_break(v->rounds, seen)) {
+            (void)outcome(v);
             return kin__fail(KIN_ETIMEDOUT, "kin_barrier_wait: not all have come in time");
         }
-        seen = look(p->b);
+        seen = kin__round_look(v->rounds);
     }
-    return outcome(p);
+    return outcome(v);
 }
 
-static int wait_for_others(party *p)
+static int wait_for_others(visit *v)
 {
-    if (kin__may_wait(p->deadline)) {
-        (void)kin__spin(is_over, p);
+    if (kin__may_wait(v->deadline)) {
+        (void)kin__spin(is_over, v);
     }
-    while (!is_over(p)) {
-        uint32_t ticket = kin__gate_ticket(&p->b->gate);
-        look_for_dead(p->b, look(p->b));
-        if (is_over(p)) {
+    while (!is_over(v)) {
+        uint32_t ticket = kin__gate_ticket(&v->rounds->gate);
+        kin__round_ask_after(v->rounds, kin__round_look(v->rounds)); /* R1 */
+        if (is_over(v)) {
             break;
         }
         KIN__STEP("barrier.waiting");
-        int rv = nap(p, ticket);
-        if (rv < 0 && is_still(p)) {
-            int gone = give_up(p);
+        int rv = nap(v, ticket);
+        if (rv < 0 && is_still(v)) {
+            int gone = give_up(v);
             return rv == KIN_ETIMEDOUT || gone >= 0 ? gone : rv;
         }
     }
-    return outcome(p);
+    return outcome(v);
 }
 
 /* ---- all have come ---------------------------------------------------------------------- */
 
 /* Calls the action, and lets the round end. */
-static int act(const party *p)
+static int act(const visit *v)
 {
-    barrier *b = p->b;
+    barrier *b = v->b;
+    uint64_t round = v->party.round;
     uintptr_t at;
     int rv = kin__os_module_at(b->action[0], b->action[1], &at);
     KIN__STEP("barrier.acting");
     if (rv < 0) {
-        (void)break_it(b, WORD(p->round, ACTING));
-        (void)outcome(p);
+        (void)kin__round_break(v->rounds, WORD(round, ACTING));
+        (void)outcome(v);
         return kin__fail(KIN_ENOTFOUND, "kin_barrier_wait: this process has not loaded the action");
     }
     ((void (*)(void *))at)(b->ctx);
     KIN__STEP("barrier.acted");
-    if (is_still(p)) {
-        (void)change(b, WORD(p->round, ACTING), WORD(NEXT(p->round), FILLING));
+    if (is_still(v)) {
+        (void)kin__round_change(v->rounds, WORD(round, ACTING), WORD(NEXT(round), FILLING));
     }
-    return outcome(p);
+    return outcome(v);
 }
 
 /* Once we have come. */
-static int pass(party *p)
+static int pass(visit *v)
 {
-    barrier *b = p->b;
-    if (is_full(cells_of(b), p->round)) {
-        bool acts = (b->action[0] | b->action[1]) != 0;
-        uint64_t all_came = WORD(p->round, FILLING);
-        look_for_dead(b, all_came);
-        if (!acts && change(b, all_came, WORD(NEXT(p->round), FILLING))) {
-            return (int)p->index;
+    uint64_t round = v->party.round;
+    if (kin__round_is_full(v->rounds, round)) {
+        bool acts = (v->b->action[0] | v->b->action[1]) != 0;
+        uint64_t all_came = WORD(round, FILLING);
+        kin__round_ask_after(v->rounds, all_came);
+        if (!acts && kin__round_change(v->rounds, all_came, WORD(NEXT(round), FILLING))) {
+            return (int)v->party.cell.index;
         }
-        if (acts && atomic_compare_exchange_strong(&b->word, &all_came, WORD(p->round, ACTING))) {
-            return act(p);
+        if (acts && kin__cell_change(&v->rounds->word, all_came, WORD(round, ACTING))) {
+            return act(v);
         }
     }
-    return wait_for_others(p);
+    return wait_for_others(v);
 }
 
 /* ---- verbs and questions ---------------------------------------------------------------- */
@@ -528,7 +326,7 @@ static int pass(party *p)
 static int check(const kin_barrier *public, const char *what)
 {
     int rv = kin__head_check(public, KIN__BARRIER, what);
-    if (rv == 0 && cells_of(barrier_at(public)).n == 0) {
+    if (rv == 0 && kin__round_cells(&barrier_at(public)->rounds).n == 0) {
         return kin__fail(KIN_ECORRUPT, "%s does not say where its parties are", what);
     }
     return rv;
@@ -537,31 +335,32 @@ static int check(const kin_barrier *public, const char *what)
 int kin_barrier_wait(kin_barrier *public, double timeout)
 {
     barrier *b = barrier_at(public);
-    party p = { .b = b };
+    visit v = { .b = b };
     int rv = check(public, "kin_barrier_wait: the barrier");
-    rv = rv < 0 ? rv : kin__deadline(timeout, &p.deadline);
-    if (rv == 0 && p.deadline == KIN__NEVER && b->timeout > 0) {
-        rv = kin__deadline(b->timeout, &p.deadline);
+    rv = rv < 0 ? rv : kin__deadline(timeout, &v.deadline);
+    if (rv == 0 && v.deadline == KIN__NEVER && b->timeout > 0) {
+        rv = kin__deadline(b->timeout, &v.deadline);
     }
     if (rv < 0) {
         return rv;
     }
-    p.serial = kin__head_serial(b);
-    p.self = kin__self();
-    if (p.self == KIN__NOBODY) {
+    v.rounds = &b->rounds;
+    v.serial = kin__head_serial(b);
+    v.party.self = kin__self();
+    if (v.party.self == KIN__NOBODY) {
         return kin__failure();
     }
-    rv = arrive(&p);
-    return rv < 0 ? rv : pass(&p);
+    rv = arrive(&v);
+    return rv < 0 ? rv : pass(&v);
 }
 
 int kin_barrier_abort(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_abort: the barrier");
-    barrier *b = barrier_at(public);
+    kin__rounds *r = &barrier_at(public)->rounds;
     while (rv == 0) {
-        uint64_t seen = look(b);
-        if (PHASE(seen) == BROKEN || break_it(b, seen)) {
+        uint64_t seen = kin__round_look(r);
+        if (PHASE(seen) == BROKEN || kin__round_break(r, seen)) {
             break;
         }
     }
@@ -571,12 +370,12 @@ int kin_barrier_abort(kin_barrier *public)
 int kin_barrier_reset(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_reset: the barrier");
-    barrier *b = barrier_at(public);
+    kin__rounds *r = &barrier_at(public)->rounds;
     while (rv == 0) {
-        uint64_t seen = look(b);
-        if (atomic_compare_exchange_strong(&b->word, &seen, WORD(ROUND(seen), RESETTING))) {
+        uint64_t seen = kin__round_look(r);
+        if (kin__cell_change(&r->word, seen, WORD(ROUND(seen), RESETTING))) {
             KIN__STEP("barrier.resetting");
-            (void)look(b);
+            (void)kin__round_look(r);
             break;
         }
     }
@@ -586,31 +385,23 @@ int kin_barrier_reset(kin_barrier *public)
 int kin_barrier_parties(const kin_barrier *b)
 {
     int rv = check(b, "kin_barrier_parties: the barrier");
-    return rv < 0 ? rv : (int)atomic_load(&barrier_at(b)->parties);
+    return rv < 0 ? rv : (int)atomic_load(&barrier_at(b)->rounds.parties);
 }
 
 /* Its word, after a look for dead parties. */
 static uint64_t ask(const kin_barrier *public)
 {
-    barrier *b = barrier_at(public);
-    look_for_dead(b, look(b));
-    return look(b);
+    kin__rounds *r = &barrier_at(public)->rounds;
+    kin__round_ask_after(r, kin__round_look(r));
+    return kin__round_look(r);
 }
 
 int kin_barrier_n_waiting(const kin_barrier *b)
 {
-    int count = 0;
     int rv = check(b, "kin_barrier_n_waiting: the barrier");
-    if (rv < 0) {
-        return rv;
-    }
-    uint64_t seen = ask(b);
-    cells c = cells_of(barrier_at(b));
-    for (uint32_t i = 0; i < c.n && PHASE(seen) != BROKEN; i++) {
-        uint64_t cell = atomic_load(&c.at[i]);
-        count += CELL_ROUND(cell) == ROUND(seen) && CELL_STATE(cell) == CAME;
-    }
-    return count;
+    uint64_t seen = rv < 0 ? 0 : ask(b);
+    bool whole = rv == 0 && PHASE(seen) != BROKEN;
+    return whole ? (int)kin__round_count(&barrier_at(b)->rounds, ROUND(seen)) : rv;
 }
 
 bool kin_barrier_broken(const kin_barrier *b)

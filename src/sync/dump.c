@@ -9,19 +9,88 @@
 
 #include <stdio.h>
 
-#define LINE 200
+static void tell_mutex(const void *p, FILE *stream)
+{
+    const kin__mutex *mutex = p;
+    kin__id holder = kin__mutex_holder(atomic_load(&mutex->word));
+    kin__who who;
+    if (holder == KIN__NOBODY) {
+        (void)fputs(": free", stream);
+    } else if (!kin__who_is(holder, &who)) {
+        (void)fputs(": held by a process that died", stream);
+    } else {
+        (void)fprintf(stream, ": held by process %d (%s)%s", (int)who.pid, who.name,
+                      kin__alive(holder) ? "" : ", which died");
+    }
+}
 
-static const struct kind {
-    kin__type type;
-    const char *name;
-} kinds[] = {
-    { KIN__LOCK, "lock" },   { KIN__RLOCK, "rlock" },         { KIN__SEMAPHORE, "semaphore" },
-    { KIN__EVENT, "event" }, { KIN__CONDITION, "condition" }, { KIN__BARRIER, "barrier" },
+static void tell_rlock(const void *p, FILE *stream)
+{
+    tell_mutex(p, stream);
+    if (kin_rlock_locked(p)) {
+        (void)fprintf(stream, ", %u deep", kin__rlock_depth_of(p));
+    }
+}
+
+typedef struct holding {
+    const kin_semaphore *semaphore;
+    FILE *stream;
+} holding;
+
+static void tell_holder(const kin__who *who, void *ctx)
+{
+    const holding *h = ctx;
+    unsigned n = kin__semaphore_held_by(h->semaphore, who->id);
+    if (n > 0) {
+        (void)fprintf(h->stream, ", process %d (%s) has %u", (int)who->pid, who->name, n);
+    }
+}
+
+static void tell_semaphore(const void *p, FILE *stream)
+{
+    holding h = { p, stream };
+    (void)fprintf(stream, ": %d left", kin_semaphore_value(p));
+    kin__each_member(tell_holder, &h);
+}
+
+static void tell_event(const void *p, FILE *stream)
+{
+    (void)fputs(kin_event_is_set(p) ? ": set" : ": not set", stream);
+}
+
+static void tell_barrier(const void *p, FILE *stream)
+{
+    (void)fprintf(stream, ": %d of %d wait%s", kin_barrier_n_waiting(p), kin_barrier_parties(p),
+                  kin_barrier_broken(p) ? ", broken" : "");
+}
+
+static void tell_nothing(const void *p, FILE *stream)
+{
+    (void)p;
+    (void)stream;
+}
+
+/* ---- kinds -------------------------------------------------------------------------------- */
+
+static struct kind {
+    const char *name; /* NULL: not told of */
+    void (*tell)(const void *p, FILE *stream);
+    bool is_added; /* by a higher room: its things begin with no head */
+} kinds[KIN__TYPE_COUNT] = {
+    [KIN__LOCK] = { "lock", tell_mutex, false },
+    [KIN__RLOCK] = { "rlock", tell_rlock, false },
+    [KIN__SEMAPHORE] = { "semaphore", tell_semaphore, false },
+    [KIN__EVENT] = { "event", tell_event, false },
+    [KIN__CONDITION] = { "condition", tell_nothing, false },
+    [KIN__BARRIER] = { "barrier", tell_barrier, false },
 };
 
-#define KINDS (sizeof kinds / sizeof *kinds)
+void kin__dump_add(kin__type type, const char *name, void (*tell)(const void *p, FILE *stream))
+{
+    kinds[type] = (struct kind){ name, tell, true };
+}
 
-/* What lies there; NULL: nothing of ours. */
+/* What lies there; NULL: nothing that is told of. */
 static const struct kind *kind_of(const void *p)
 {
     const kin__head *head = p;
@@ -29,51 +98,14 @@ static const struct kind *kind_of(const void *p)
         return NULL;
     }
     uint32_t kind = atomic_load_explicit(&head->kind, memory_order_acquire); /* pairs with begin */
-    for (size_t i = 0; i < KINDS; i++) {
-        if (kind == KIN__HEAD_OF(kinds[i].type)) {
-            return &kinds[i];
+    for (kin__type type = KIN__STABLE; type < KIN__TYPE_COUNT; type++) {
+        const struct kind *k = &kinds[type];
+        if (k->is_added ? kin__block_check(p, type, "kin_dump") == 0
+                        : k->name != NULL && kind == KIN__HEAD_OF(type)) {
+            return k;
         }
     }
     return NULL;
-}
-
-static void tell_holder(const void *p, const struct kind *kind, char text[LINE])
-{
-    const kin__mutex *mutex = p;
-    kin__id holder = kin__mutex_holder(atomic_load(&mutex->word));
-    kin__who who;
-    char depth[32] = "";
-    if (kind->type == KIN__RLOCK) {
-        (void)snprintf(depth, sizeof depth, ", %u deep", kin__rlock_depth_of(p));
-    }
-    if (holder == KIN__NOBODY) {
-        (void)snprintf(text, LINE, "free");
-    } else if (!kin__who_is(holder, &who)) {
-        (void)snprintf(text, LINE, "held by a process that died");
-    } else {
-        (void)snprintf(text, LINE, "held by process %d (%s)%s%s", (int)who.pid, who.name, depth,
-                       kin__alive(holder) ? "" : ", which died");
-    }
-}
-
-static void tell_barrier(const void *p, char text[LINE])
-{
-    (void)snprintf(text, LINE, "%d of %d wait%s", kin_barrier_n_waiting(p), kin_barrier_parties(p),
-                   kin_barrier_broken(p) ? ", broken" : "");
-}
-
-static void tell_state(const void *p, const struct kind *kind, char text[LINE])
-{
-    text[0] = '\0';
-    if (kind->type == KIN__LOCK || kind->type == KIN__RLOCK) {
-        tell_holder(p, kind, text);
-    } else if (kind->type == KIN__SEMAPHORE) {
-        (void)snprintf(text, LINE, "%d", kin_semaphore_value(p));
-    } else if (kind->type == KIN__EVENT) {
-        (void)snprintf(text, LINE, kin_event_is_set(p) ? "set" : "not set");
-    } else if (kind->type == KIN__BARRIER) {
-        tell_barrier(p, text);
-    }
 }
 
 /* ---- lines -------------------------------------------------------------------------------- */
@@ -81,29 +113,28 @@ static void tell_state(const void *p, const struct kind *kind, char text[LINE])
 static void print_thing(void *p, void *ctx)
 {
     FILE *stream = ctx;
-    char text[LINE];
     const struct kind *kind = kind_of(p);
     if (kind != NULL) {
-        tell_state(p, kind, text);
-        (void)fprintf(stream, "%s %p%s%s\n", kind->name, p, text[0] != '\0' ? ": " : "", text);
+        (void)fprintf(stream, "%s %p", kind->name, p);
+        kind->tell(p, stream);
+        (void)fputc('\n', stream);
     }
 }
 
 static void print_sleeper(const kin__who *who, void *ctx)
 {
     FILE *stream = ctx;
-    char text[LINE] = "";
     if (who->waits_for == NULL) {
         return;
     }
     const struct kind *kind = kind_of(who->waits_for);
+    (void)fprintf(stream, "process %d (%s) waits for %s %p since %.3f s", (int)who->pid, who->name,
+                  kind != NULL ? kind->name : "something", who->waits_for,
+                  (double)(kin__os_now() - who->waits_since) / 1e9);
     if (kind != NULL) {
-        tell_state(who->waits_for, kind, text);
+        kind->tell(who->waits_for, stream);
     }
-    (void)fprintf(stream, "process %d (%s) waits for %s %p since %.3f s%s%s\n", (int)who->pid,
-                  who->name, kind != NULL ? kind->name : "something", who->waits_for,
-                  (double)(kin__os_now() - who->waits_since) / 1e9, text[0] != '\0' ? ": " : "",
-                  text);
+    (void)fputc('\n', stream);
 }
 
 int kin_dump(FILE *stream)
@@ -114,8 +145,10 @@ int kin_dump(FILE *stream)
     if (kin__self() == KIN__NOBODY) {
         return kin__failure();
     }
-    for (size_t i = 0; i < KINDS; i++) {
-        kin__block_each(kinds[i].type, print_thing, stream);
+    for (kin__type type = KIN__STABLE; type < KIN__TYPE_COUNT; type++) {
+        if (kinds[type].name != NULL) {
+            kin__block_each(type, print_thing, stream);
+        }
     }
     kin__each_member(print_sleeper, stream);
     return ferror(stream) ? kin__fail(KIN_EOS, "kin_dump: cannot write to the stream") : 0;

@@ -86,6 +86,11 @@ bool kin__spin(bool (*ready)(void *), void *ctx)
     return spin(ready, ctx, 1);
 }
 
+bool kin__spin_near(bool (*ready)(void *), void *ctx)
+{
+    return spin(ready, ctx, PAUSES / 8);
+}
+
 bool kin__spin_aside(bool (*ready)(void *), void *ctx)
 {
     return spin(ready, ctx, PAUSES);

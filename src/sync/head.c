@@ -7,7 +7,20 @@
  */
 #include "room.h"
 
-int kin__head_check(const void *primitive, kin__type type, const char *what)
+_Atomic uintptr_t kin__head_least = UINTPTR_MAX, kin__head_most = 0;
+
+/* Of two threads that do so at once, one may do it in vain. */
+static void remember(uintptr_t at)
+{
+    if (at < atomic_load_explicit(&kin__head_least, memory_order_relaxed)) {
+        atomic_store_explicit(&kin__head_least, at, memory_order_relaxed);
+    }
+    if (at > atomic_load_explicit(&kin__head_most, memory_order_relaxed)) {
+        atomic_store_explicit(&kin__head_most, at, memory_order_relaxed);
+    }
+}
+
+int kin__head_look(const void *primitive, kin__type type, const char *what)
 {
     const kin__head *head = primitive;
     if (primitive == NULL) {
@@ -18,6 +31,7 @@ int kin__head_check(const void *primitive, kin__type type, const char *what)
     }
     uint32_t kind = atomic_load_explicit(&head->kind, memory_order_acquire); /* pairs with begin */
     if (kind == KIN__HEAD_OF(type)) {
+        remember((uintptr_t)primitive);
         return 0;
     }
     if (kind == (KIN__HEAD_OF(type) | KIN__HEAD_ENDED)) {

@@ -43,8 +43,8 @@
 #include <limits.h>
 #include <string.h>
 
-#define SLEEPERS UINT64_C(1)
-#define HUNGRY (UINT64_C(1) << 28)
+#define SLEEPERS KIN__MUTEX_SLEEPERS
+#define HUNGRY KIN__MUTEX_HUNGRY
 #define FREED (UINT64_C(1) << 31)
 #define FIRST_NAP 1000000 /* ns */
 #define HUNGER 10000000   /* ns */
@@ -222,18 +222,9 @@ int kin__mutex_wait(kin__mutex *mutex, kin__type type, uint64_t mine, int64_t de
 
 /* ---- release ------------------------------------------------------------------------------ */
 
-bool kin__mutex_release(kin__mutex *mutex, uint64_t *seen)
+void kin__mutex_wake(kin__mutex *mutex, uint64_t left)
 {
-    uint64_t left = *seen & HUNGRY ? HUNGRY | SLEEPERS : 0;
-    KIN__STEP("lock.held");
-    if (!atomic_compare_exchange_strong(&mutex->word, seen, left)) {
-        return false;
-    }
-    KIN__STEP("lock.released");
-    if (*seen & SLEEPERS) {
-        kin__os_wake(lower_half(mutex), *seen & HUNGRY ? INT_MAX : 1);
-    }
-    return true;
+    kin__os_wake(lower_half(mutex), left & HUNGRY ? INT_MAX : 1);
 }
 
 int kin__mutex_fail_unheld(uint64_t seen, const char *what)

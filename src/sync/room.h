@@ -40,9 +40,25 @@ typedef struct kin__head {
 #define KIN__HEAD_OF(type) (0x6b4e0000u | (uint32_t)(type))
 #define KIN__HEAD_ENDED 0x00008000u
 
+/* Two addresses of the family's memory, between which all is the family's; the first is the greater
+ * one as long as there are none. That saves each call from asking the domain. */
+extern _Atomic uintptr_t kin__head_least, kin__head_most;
+int kin__head_look(const void *primitive, kin__type type, const char *what);
+
 /* 0 for a primitive of that type; KIN_EINVAL (NULL, not in the family's memory, something else) or
  * KIN_EFREED with a sentence. `what` is "kin_lock_acquire: the lock". */
-int kin__head_check(const void *primitive, kin__type type, const char *what);
+static inline int kin__head_check(const void *primitive, kin__type type, const char *what)
+{
+    const kin__head *head = primitive;
+    uintptr_t at = (uintptr_t)primitive;
+    bool is_known = at >= atomic_load_explicit(&kin__head_least, memory_order_relaxed) &&
+                    at <= atomic_load_explicit(&kin__head_most, memory_order_relaxed) &&
+                    at % _Alignof(kin__head) == 0;
+    if (is_known && atomic_load_explicit(&head->kind, memory_order_acquire) == KIN__HEAD_OF(type)) {
+        return 0; /* acquire: pairs with begin */
+    }
+    return kin__head_look(primitive, type, what);
+}
 
 /* For _new: a block of that type, still ours; NULL with a sentence. For _init: 0 when `memory` can
  * hold one of `size` bytes. */
@@ -114,8 +130,51 @@ static inline void kin__gate_open(kin__gate *gate)
 bool kin__spin(bool (*ready)(void *), void *ctx);
 
 /* The same with fewer looks, for what somebody else is at work on: each look takes the cache line
- * away from him. */
+ * away from him. `near`: he is about to finish. */
+bool kin__spin_near(bool (*ready)(void *), void *ctx);
 bool kin__spin_aside(bool (*ready)(void *), void *ctx);
+
+/* ---- a row of cells with names in them (cells.c) --------------------------------------------- */
+
+#define KIN__CELLS_MOST 65535u
+#define KIN__TAG_BITS 35
+#define KIN__TAG_MASK (((uint64_t)1 << KIN__TAG_BITS) - 1)
+
+#define KIN__CELL(tag, state, who)                                                                 \
+    ((uint64_t)(tag) << (KIN__ID_BITS + 2) | (uint64_t)(state) << KIN__ID_BITS | (uint64_t)(who))
+#define KIN__CELL_TAG(cell) ((cell) >> (KIN__ID_BITS + 2))
+#define KIN__CELL_STATE(cell) ((unsigned)((cell) >> KIN__ID_BITS & 3u))
+#define KIN__CELL_WHO(cell) ((kin__id)((cell) & (((uint64_t)1 << KIN__ID_BITS) - 1)))
+
+typedef struct kin__cells {
+    _Atomic uint64_t *at;
+    uint32_t n; /* 0: there are none, or what says where they are was scribbled over */
+} kin__cells;
+
+kin__cells kin__cells_of(const _Atomic uintptr_t *at, const _Atomic uint32_t *count);
+
+/* Empties all, under a tag that was not there before; which is that. Its state is 0. */
+uint64_t kin__cells_begin(kin__cells cells);
+
+/* A cell that was claimed. */
+typedef struct kin__claimed {
+    _Atomic uint64_t *at;
+    uint32_t index; /* before: where to begin to look */
+    uint64_t seen;  /* what stood there */
+    uint64_t ours;  /* what stands there now */
+} kin__claimed;
+
+/* Claims a cell for which may(seen, dead_too, ctx) says what to write there, which is not 0; whether
+ * the dead are asked after there is said by dead_too. False when there is none. */
+bool kin__cells_claim(kin__cells cells,
+                      uint64_t (*may)(uint64_t seen, bool dead_too, const void *ctx),
+                      const void *ctx, kin__claimed *ret);
+
+/* From what was seen to something else; false when it is not that any more. */
+static inline bool kin__cell_change(_Atomic uint64_t *cell, uint64_t seen, uint64_t to)
+{
+    return atomic_compare_exchange_strong(cell, &seen, to);
+}
 
 /* ---- the word of a lock (mutex.c) ------------------------------------------------------------ */
 
@@ -124,6 +183,12 @@ typedef struct kin__mutex {
     kin__head head;
     _Atomic uint64_t word; /* see mutex.c; 0: free */
 } kin__mutex;
+
+#define KIN__MUTEX_SLEEPERS UINT64_C(1)
+#define KIN__MUTEX_HUNGRY (UINT64_C(1) << 28)
+
+/* Wakes one who sleeps for it; all, if it was left to the hungry. */
+void kin__mutex_wake(kin__mutex *mutex, uint64_t left);
 
 /* Whose a word is, KIN__NOBODY for a free one; and which of his threads, if that is said. */
 static inline kin__id kin__mutex_holder(uint64_t word)
@@ -162,7 +227,19 @@ int kin__mutex_wait(kin__mutex *mutex, kin__type type, uint64_t mine, int64_t de
 
 /* From the word that was seen, held by whoever is allowed to say so, to free; false when it has
  * changed meanwhile, and *seen says how. */
-bool kin__mutex_release(kin__mutex *mutex, uint64_t *seen);
+static inline bool kin__mutex_release(kin__mutex *mutex, uint64_t *seen)
+{
+    uint64_t left = *seen & KIN__MUTEX_HUNGRY ? KIN__MUTEX_HUNGRY | KIN__MUTEX_SLEEPERS : 0;
+    KIN__STEP("lock.held");
+    if (!atomic_compare_exchange_strong(&mutex->word, seen, left)) {
+        return false;
+    }
+    KIN__STEP("lock.released");
+    if (*seen & KIN__MUTEX_SLEEPERS) {
+        kin__mutex_wake(mutex, left);
+    }
+    return true;
+}
 
 /* Why nobody holds it: KIN_EFREED or KIN_ESTATE. */
 int kin__mutex_fail_unheld(uint64_t seen, const char *what);
@@ -193,6 +270,13 @@ int kin__rlock_retake(kin_rlock *lock, unsigned depth, int64_t deadline);
 
 /* Its holder's, which may change just now. */
 unsigned kin__rlock_depth_of(const kin_rlock *lock);
+
+/* How many of an owned semaphore a process has. */
+unsigned kin__semaphore_held_by(const kin_semaphore *semaphore, kin__id id);
+
+/* For a higher room, before main: has kin_dump tell of its blocks of that type, too. tell() prints the
+ * rest of a line, from ": " on, of a thing that may change or even be freed meanwhile. */
+void kin__dump_add(kin__type type, const char *name, void (*tell)(const void *p, FILE *stream));
 
 /* Whether reserved options are used, by a program that expects a later version. */
 static inline bool kin__any_set(const uint64_t reserved[4])

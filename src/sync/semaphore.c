@@ -23,6 +23,9 @@
  *   R6  Who finds no cell sleeps at the gate, which is opened when one is given back; since all are
  *       somebody's, he sleeps in naps, and looks whether those live.
  *   R7  The cells are spoilt before they are freed: so a CAS that is late finds nothing to take.
+ *   R8  `near` is a hint: just behind the last cell that was taken, or at the one that was given back.
+ *       Who takes looks upwards from it, who gives back downwards, so that a process that has many
+ *       finds each at once.
  *
  * Death. Plain: killed before the CAS or the system call, nothing happened; after it, it is done. What
  * he had acquired is gone with him. Owned: killed before he opened the gate, the naps end. Killed in
@@ -32,23 +35,22 @@
  */
 #include "room.h"
 
-#include <limits.h>
-
 #define SLEEPERS UINT32_C(1)
 #define VALUE(word) ((word) >> 1)
 #define WORD(value) ((uint32_t)(value) << 1)
 #define ONE ((int)WORD(1))
 #define CLOSED (-2047)
-#define IS_CLOSED(word) (((word)&SLEEPERS) != 0 && VALUE(word) > INT_MAX / 2) /* R4 */
-#define OWNED_MOST 65535u
-#define SPOILT UINT32_MAX /* in a cell: no kin__id */
+#define IS_CLOSED(word) (((word)&SLEEPERS) != 0 && VALUE(word) > KIN_SEMAPHORE_MOST / 2) /* R4 */
+#define OWNED_MOST KIN__CELLS_MOST
+
+enum { FREE, HELD, SPOILT }; /* a cell */
 
 /* What lies behind a kin_semaphore. */
 typedef struct semaphore {
     kin__head head;
     kin__gate gate; /* its word is the semaphore's, unless that is owned */
     _Atomic uint32_t most;
-    _Atomic uint32_t near; /* owned: a cell that may be free */
+    _Atomic uint32_t near; /* owned: R8 */
     _Atomic uint32_t unused;
     _Atomic uintptr_t cells; /* owned: `most` of them; 0 if it is plain */
 } semaphore;
@@ -66,42 +68,9 @@ static bool is_owned(const semaphore *s)
     return atomic_load(&s->cells) != 0;
 }
 
-/* ---- cells ------------------------------------------------------------------------------ */
-
-typedef struct cells {
-    _Atomic kin__id *at;
-    uint32_t n; /* 0: there are none, or what says where was scribbled over */
-} cells;
-
-static cells cells_of(const semaphore *s)
+static kin__cells cells_of(const semaphore *s)
 {
-    cells c = { (_Atomic kin__id *)atomic_load(&s->cells), atomic_load(&s->most) };
-    bool whole = c.n <= OWNED_MOST && kin__in_domain(c.at, c.n * sizeof *c.at);
-    c.n = whole ? c.n : 0;
-    return c;
-}
-
-static bool is_dead(kin__id holder)
-{
-    return holder != KIN__NOBODY && holder != SPOILT && !kin__alive(holder);
-}
-
-/* From what was seen there to another. */
-static bool change(cells c, uint32_t i, kin__id seen, kin__id to)
-{
-    return atomic_compare_exchange_strong(&c.at[i], &seen, to);
-}
-
-/* How many can be had. */
-static uint32_t count_free(const semaphore *s)
-{
-    uint32_t count = 0;
-    cells c = cells_of(s);
-    for (uint32_t i = 0; i < c.n; i++) {
-        kin__id holder = atomic_load(&c.at[i]);
-        count += holder == KIN__NOBODY || is_dead(holder);
-    }
-    return count;
+    return kin__cells_of(&s->cells, &s->most);
 }
 
 /* ---- the beginning and the end ---------------------------------------------------------- */
@@ -111,7 +80,7 @@ static int check_options(unsigned value, const kin_semaphore_options *options, c
     if (options != NULL && kin__any_set(options->reserved)) {
         return kin__fail(KIN_EINVAL, "%s: the semaphore's reserved options must be zero", verb);
     }
-    unsigned most = options != NULL && options->owned ? OWNED_MOST : INT_MAX;
+    unsigned most = options != NULL && options->owned ? OWNED_MOST : KIN_SEMAPHORE_MOST;
     if (value > most) {
         return kin__fail(KIN_ERANGE, "%s: a value of %u is more than %u", verb, value, most);
     }
@@ -122,21 +91,18 @@ static int check_options(unsigned value, const kin_semaphore_options *options, c
 static size_t size_of_cells(unsigned value, const kin_semaphore_options *options)
 {
     bool owned = options != NULL && options->owned;
-    return owned ? (value > 0 ? value : 1) * sizeof(kin__id) : 0;
+    return owned ? (value > 0 ? value : 1) * sizeof(uint64_t) : 0;
 }
 
 static void begin(semaphore *s, unsigned value, const kin_semaphore_options *options,
                   void *cells_at)
 {
     bool bounded = options != NULL && (options->bounded || options->owned);
-    atomic_store(&s->most, bounded ? value : INT_MAX);
+    atomic_store(&s->most, bounded ? value : KIN_SEMAPHORE_MOST);
     atomic_store(&s->near, 0);
     atomic_store(&s->cells, (uintptr_t)cells_at);
     if (cells_at != NULL) {
-        cells c = cells_of(s);
-        for (uint32_t i = 0; i < c.n; i++) {
-            atomic_store_explicit(&c.at[i], KIN__NOBODY, memory_order_relaxed);
-        }
+        (void)kin__cells_begin(cells_of(s));
         kin__gate_renew(&s->gate);
     } else {
         atomic_store(&s->gate.word, WORD(value));
@@ -183,9 +149,9 @@ int kin_semaphore_init(kin_semaphore *s, unsigned value, const kin_semaphore_opt
 /* What an owned one leaves when it has ended. */
 static void spoil(semaphore *s)
 {
-    cells c = cells_of(s);
+    kin__cells c = cells_of(s);
     for (uint32_t i = 0; i < c.n; i++) {
-        atomic_store(&c.at[i], SPOILT); /* R7 */
+        atomic_store(&c.at[i], KIN__CELL(0, SPOILT, KIN__NOBODY)); /* R7 */
     }
     KIN__STEP("semaphore.spoilt");
     kin__gate_open(&s->gate);
@@ -369,48 +335,43 @@ static int release_plain(semaphore *s)
 
 /* ---- one that is owned ------------------------------------------------------------------ */
 
-/* Takes a cell that is free, or else a dead one's; *ret_code is what it means. */
-static bool claim(semaphore *s, kin__id self, int *ret_code, uint32_t *ret_index)
+/* What to write into a cell to have it; 0: it is not to be had. */
+static uint64_t may_take(uint64_t seen, bool dead_too, const void *self)
 {
-    cells c = cells_of(s);
-    uint32_t near = atomic_load_explicit(&s->near, memory_order_relaxed);
-    for (uint32_t i = 0; i < 2 * c.n; i++) {
-        uint32_t index = (near + i) % c.n;
-        kin__id holder = atomic_load(&c.at[index]);
-        bool looks_for_dead = i >= c.n;
-        if ((holder == KIN__NOBODY || (looks_for_dead && is_dead(holder))) &&
-            change(c, index, holder, self)) { /* R5 */
-            KIN__STEP("semaphore.claimed");
-            *ret_index = index;
-            *ret_code = holder == KIN__NOBODY ? 0 : KIN_OWNER_DIED;
-            return true;
-        }
-    }
-    return false;
+    bool is_free = KIN__CELL_STATE(seen) == FREE;
+    bool is_dead = dead_too && KIN__CELL_STATE(seen) == HELD && !kin__alive(KIN__CELL_WHO(seen));
+    return is_free || is_dead ? KIN__CELL(KIN__CELL_TAG(seen), HELD, *(const kin__id *)self) : 0;
 }
 
-/* It is ours, but is it of the semaphore that we came for? */
-static int keep(const attempt *a, kin__id self, uint32_t index, int code)
+/* Gives a cell back; false when it is not ours any more. */
+static bool give_back(semaphore *s, _Atomic uint64_t *cell, uint64_t ours)
 {
-    if (is_still(a)) {
-        return code;
+    if (!kin__cell_change(cell, ours, KIN__CELL(KIN__CELL_TAG(ours), FREE, KIN__NOBODY))) {
+        return false;
     }
-    cells c = cells_of(a->s);
-    if (index < c.n && change(c, index, self, KIN__NOBODY)) {
-        kin__gate_open(&a->s->gate);
-    }
-    return fail_closed();
+    KIN__STEP("semaphore.freed");
+    kin__gate_open(&s->gate);
+    return true;
 }
 
 /* 0, KIN_OWNER_DIED, KIN_ECLOSED; KIN_ETIMEDOUT, without a sentence, when there is none. */
 static int try_owned(const attempt *a, kin__id self)
 {
-    int code;
-    uint32_t index;
+    semaphore *s = a->s;
+    kin__claimed claim = { .index = atomic_load_explicit(&s->near, memory_order_relaxed) };
     if (!is_still(a)) {
         return fail_closed();
     }
-    return claim(a->s, self, &code, &index) ? keep(a, self, index, code) : KIN_ETIMEDOUT;
+    if (!kin__cells_claim(cells_of(s), may_take, &self, &claim)) { /* R5 */
+        return KIN_ETIMEDOUT;
+    }
+    KIN__STEP("semaphore.claimed");
+    if (!is_still(a)) { /* it is ours, but of another one than we came for */
+        (void)give_back(s, claim.at, claim.ours);
+        return fail_closed();
+    }
+    atomic_store_explicit(&s->near, claim.index + 1, memory_order_relaxed); /* R8 */
+    return KIN__CELL_STATE(claim.seen) == HELD ? KIN_OWNER_DIED : 0;
 }
 
 static int acquire_owned(const attempt *a)
@@ -440,42 +401,68 @@ static int acquire_owned(const attempt *a)
 static int release_owned(semaphore *s)
 {
     kin__id self = kin__self();
-    cells c = cells_of(s);
+    kin__cells c = cells_of(s);
+    uint32_t index = atomic_load_explicit(&s->near, memory_order_relaxed); /* R8 */
     for (uint32_t i = 0; i < c.n && self != KIN__NOBODY; i++) {
-        if (atomic_load_explicit(&c.at[i], memory_order_relaxed) != self) {
+        index = (index - 1 < c.n ? index : c.n) - 1;
+        uint64_t seen = atomic_load_explicit(&c.at[index], memory_order_relaxed);
+        if (KIN__CELL_STATE(seen) != HELD || KIN__CELL_WHO(seen) != self) {
             continue;
         }
         KIN__STEP("semaphore.releasing");
-        if (change(c, i, self, KIN__NOBODY)) {
-            atomic_store_explicit(&s->near, i, memory_order_relaxed);
-            KIN__STEP("semaphore.freed");
-            kin__gate_open(&s->gate);
+        if (give_back(s, &c.at[index], seen)) {
+            atomic_store_explicit(&s->near, index, memory_order_relaxed);
             return 0;
         }
     }
     return kin__fail(KIN_ESTATE, "kin_semaphore_release: this process has none of it");
 }
 
+/* How many can be had. */
+static uint32_t count_free(const semaphore *s)
+{
+    uint32_t count = 0;
+    kin__cells c = cells_of(s);
+    for (uint32_t i = 0; i < c.n; i++) {
+        count += may_take(atomic_load(&c.at[i]), true, &(kin__id){ KIN__NOBODY }) != 0;
+    }
+    return count;
+}
+
+unsigned kin__semaphore_held_by(const kin_semaphore *public, kin__id id)
+{
+    const semaphore *s = semaphore_at(public);
+    kin__cells c = is_owned(s) ? cells_of(s) : (kin__cells){ NULL, 0 };
+    unsigned count = 0;
+    for (uint32_t i = 0; i < c.n; i++) {
+        uint64_t cell = atomic_load_explicit(&c.at[i], memory_order_relaxed);
+        count += KIN__CELL_STATE(cell) == HELD && KIN__CELL_WHO(cell) == id;
+    }
+    return count;
+}
+
 /* ---- verbs and questions ---------------------------------------------------------------- */
+
+/* What cannot be had in passing. */
+static int acquire(semaphore *s, double timeout)
+{
+    attempt a = { .s = s, .serial = kin__head_serial(s) };
+    int rv = kin__deadline(timeout, &a.deadline);
+    if (rv < 0) {
+        return rv;
+    }
+    return is_owned(s) ? acquire_owned(&a) : acquire_plain(&a);
+}
 
 int kin_semaphore_acquire(kin_semaphore *public, double timeout)
 {
     semaphore *s = semaphore_at(public);
-    attempt a = { .s = s };
     int rv = kin__head_check(s, KIN__SEMAPHORE, "kin_semaphore_acquire: the semaphore");
-    if (rv < 0) {
+    bool is_number = timeout == timeout;
+    if (rv < 0 || (is_number && !is_owned(s) && take_at_once(s))) {
         return rv;
     }
-    bool owned = is_owned(s);
-    if (!owned && timeout == timeout && take_at_once(s)) {
-        return 0;
-    }
-    a.serial = kin__head_serial(s);
-    rv = kin__deadline(timeout, &a.deadline);
-    if (rv < 0) {
-        return rv;
-    }
-    return owned ? acquire_owned(&a) : acquire_plain(&a);
+    return acquire(s, timeout);
 }
 
 int kin_semaphore_release(kin_semaphore *public)

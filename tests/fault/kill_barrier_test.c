@@ -1,33 +1,20 @@
 /* Processes that are killed while they come to a barrier, wait, act, break or reset it. */
-#include "domain/room.h"
-#include "harness.h"
+#include "scene.h"
 #include <kin/condition.h>
-
-#include <signal.h>
-#include <unistd.h>
 
 struct world {
     kin_barrier *b;
     kin_barrier_options options;
     _Atomic int code;
     _Atomic int rounds;
-    uint64_t blocks;
     pid_t sleeper;
 };
-
-static uint64_t count_blocks(void)
-{
-    kin_usage_info usage;
-    CHECK_OK(kin_usage(&usage));
-    return usage.blocks;
-}
 
 static struct world *new_world(unsigned parties, void (*action)(void *))
 {
     struct world *w = test_shared(sizeof *w);
     w->options = (kin_barrier_options){ .action = action };
     CHECK_OK(kin_barrier_new(&w->b, parties, &w->options));
-    w->blocks = count_blocks();
     return w;
 }
 
@@ -45,11 +32,6 @@ static void start_sleeper(void *ctx)
     w->code = 99;
     w->sleeper = test_child(wait_for_others, w);
     WAIT_UNTIL(test_is_asleep(w->sleeper));
-}
-
-static bool is(const char *step, const char *name)
-{
-    return strcmp(step, name) == 0;
 }
 
 /* The sleeper's outcome; and then the barrier works. */
@@ -177,72 +159,53 @@ TEST(a_timeout_cut_short_by_death_breaks_it_too)
 
 /* ---- the beginning and the end ---------------------------------------------------------- */
 
-static void make_one(void *ctx)
+static void *make(void)
 {
     kin_barrier *b = NULL;
     CHECK_OK(kin_barrier_new(&b, 5, NULL));
-    (void)ctx;
+    return b;
 }
 
-static void nothing_is_left(void *ctx, const char *step)
+static kin_barrier *place;
+
+static void *make_in_place(void)
 {
-    struct world *w = ctx;
-    CHECK_STR(step, "barrier.new");
-    CHECK_EQ(count_blocks(), w->blocks);
+    CHECK_OK(kin_barrier_init(place, 5, NULL));
+    return place;
 }
 
-static void make_one_in_place(void *ctx)
+static int come_for_ever(void *b)
 {
-    struct world *w = ctx;
-    CHECK_OK(kin_barrier_init(w->b, 5, NULL));
+    return kin_barrier_wait(b, KIN_FOREVER);
 }
+
+static void end(void *b)
+{
+    kin_barrier_free(b);
+}
+
+static struct subject a_barrier = { .made = "barrier.new",
+                                    .ended = "barrier.ended",
+                                    .stays = 1,
+                                    .make = make,
+                                    .wait = come_for_ever,
+                                    .use = come_for_ever,
+                                    .free = end };
 
 TEST(a_maker_killed_before_it_is_out_leaves_nothing)
 {
-    struct world *w = new_world(2, NULL);
-    CHECK_EQ(kill_loop("barrier.new", w, .victim = make_one, .check = nothing_is_left), 1);
-    kin_barrier_free(w->b);
-
-    w->b = kin_alloc(sizeof *w->b);
-    w->blocks = count_blocks();
-    CHECK_EQ(kill_loop("barrier.new", w, .victim = make_one_in_place, .check = nothing_is_left), 1);
-    CHECK_EQ(kin_barrier_parties(w->b), 5); /* of the round that nobody died in */
-    kin_barrier_done(w->b);
-    kin_free(w->b);
-}
-
-static void have_one_with_a_sleeper(void *ctx)
-{
-    struct world *w = ctx;
-    w->blocks = count_blocks();
-    CHECK_OK(kin_barrier_new(&w->b, 2, NULL));
-    start_sleeper(w);
-}
-
-static void free_it(void *ctx)
-{
-    struct world *w = ctx;
-    kin_barrier_free(w->b);
-}
-
-static void nobody_waits_for_it(void *ctx, const char *step)
-{
-    struct world *w = ctx;
-    CHECK_STR(step, "barrier.ended");
-    CHECK_EQ(test_join(w->sleeper), 0);
-    CHECK_EQ(w->code, KIN_ECLOSED);
-    CHECK_ERROR(kin_barrier_wait(w->b, 0), KIN_EFREED);
-    CHECK_EQ(count_blocks(), w->blocks + 1);
+    a_killed_maker_leaves_nothing(&a_barrier);
+    a_barrier.make = make_in_place;
+    place = kin_alloc(sizeof *place);
+    a_killed_maker_leaves_nothing(&a_barrier);
+    CHECK_EQ(kin_barrier_parties(place), 5); /* of the round that nobody died in */
+    kin_barrier_done(place);
+    kin_free(place);
 }
 
 TEST(a_barrier_half_freed_lets_its_sleepers_go)
 {
-    struct world *w = test_shared(sizeof *w);
-    (void)kin__self();
-    CHECK_EQ(kill_loop("barrier.", w, .setup = have_one_with_a_sleeper, .victim = free_it,
-                       .check = nobody_waits_for_it),
-             1);
-    CHECK_EQ(test_join(w->sleeper), 0);
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&a_barrier, "barrier."), 1);
 }
 
 /* ---- many times ------------------------------------------------------------------------- */
@@ -274,10 +237,7 @@ TEST_WITHIN(120, hundreds_of_parties_are_killed_at_random)
         while (w->rounds < before + 20) {
             kin__os_yield();
         }
-        for (uint64_t n = test_random() % 4000; n > 0; n--) {
-            kin__os_pause();
-        }
-        kill(pids[i % 3], SIGKILL);
+        kill_soon(pids[i % 3]);
         CHECK_EQ(test_join(pids[i % 3]), -SIGKILL);
         pids[i % 3] = test_child(go_round_for_ever, w);
     }

@@ -1,10 +1,6 @@
 /* Processes that are killed while they wait for a condition, notify or free it. */
-#include "domain/room.h"
-#include "harness.h"
+#include "scene.h"
 #include <kin/condition.h>
-
-#include <signal.h>
-#include <unistd.h>
 
 struct world {
     kin_condition *c;
@@ -15,13 +11,6 @@ struct world {
     uint64_t blocks;
     pid_t sleepers[2];
 };
-
-static uint64_t count_blocks(void)
-{
-    kin_usage_info usage;
-    CHECK_OK(kin_usage(&usage));
-    return usage.blocks;
-}
 
 static struct world *new_world(void)
 {
@@ -56,11 +45,6 @@ static void join_sleepers(struct world *w)
     for (int i = 0; i < 2; i++) {
         (void)test_join(w->sleepers[i]);
     }
-}
-
-static bool is(const char *step, const char *name)
-{
-    return strcmp(step, name) == 0;
 }
 
 /* Both wake, each by a notification of his own. */
@@ -237,63 +221,45 @@ TEST(a_notifier_killed_at_any_step_has_notified_some)
 
 /* ---- the beginning and the end ---------------------------------------------------------- */
 
-static void make_one(void *ctx)
+static void *make(void)
 {
     kin_condition *c = NULL;
     CHECK_OK(kin_condition_new(&c, NULL));
-    (void)ctx;
+    return c;
 }
 
-static void nothing_is_left(void *ctx, const char *step)
+static int await(void *c)
 {
-    struct world *w = ctx;
-    CHECK_STR(step, "condition.new");
-    CHECK_EQ(count_blocks(), w->blocks);
+    (void)kin_condition_acquire(c, KIN_FOREVER);
+    return kin_condition_wait(c, KIN_FOREVER);
 }
+
+static int acquire(void *c)
+{
+    return kin_condition_acquire(c, 0);
+}
+
+static void end(void *c)
+{
+    kin_condition_free(c);
+}
+
+static const struct subject a_condition = { .made = "condition.new",
+                                            .ended = "condition.ended",
+                                            .stays = 2,
+                                            .make = make,
+                                            .wait = await,
+                                            .use = acquire,
+                                            .free = end };
 
 TEST(a_maker_killed_before_it_is_out_leaves_nothing)
 {
-    struct world *w = new_world();
-    CHECK_EQ(kill_loop("condition.new", w, .victim = make_one, .check = nothing_is_left), 1);
-    kin_condition_free(w->c);
-}
-
-static void have_one_with_sleepers(void *ctx)
-{
-    struct world *w = ctx;
-    w->blocks = count_blocks();
-    CHECK_OK(kin_condition_new(&w->c, NULL));
-    start_sleepers(w);
-}
-
-static void free_it(void *ctx)
-{
-    struct world *w = ctx;
-    kin_condition_free(w->c);
-}
-
-static void whoever_comes_next_tells_them(void *ctx, const char *step)
-{
-    struct world *w = ctx;
-    bool ended = is(step, "condition.ended");
-    CHECK_ERROR(kin_condition_acquire(w->c, 0), KIN_EFREED);
-    join_sleepers(w);
-    CHECK_EQ(w->code[0], KIN_ECLOSED);
-    CHECK_EQ(w->code[1], KIN_ECLOSED);
-    if (!ended) {
-        kin_condition_free(w->c);
-    }
-    CHECK_EQ(count_blocks(), w->blocks + (ended ? 2 : 0));
+    a_killed_maker_leaves_nothing(&a_condition);
 }
 
 TEST(a_condition_half_freed_lets_its_waiters_go_and_can_be_freed_again)
 {
-    struct world *w = test_shared(sizeof *w);
-    (void)kin__self();
-    CHECK_EQ(kill_loop("condition.", w, .setup = have_one_with_sleepers, .victim = free_it,
-                       .check = whoever_comes_next_tells_them),
-             4);
-    join_sleepers(w);
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&a_condition, "condition."), 4);
 }
 
 /* ---- a thousand times ----------------------------------------------------------------- */
@@ -327,10 +293,7 @@ TEST_WITHIN(120, a_thousand_waiters_and_notifiers_are_killed_at_random)
         while (w->turns == before) {
             kin__os_yield();
         }
-        for (uint64_t n = test_random() % 8000; n > 0; n--) {
-            kin__os_pause();
-        }
-        kill(pid, SIGKILL);
+        kill_soon(pid);
         CHECK_EQ(test_join(pid), -SIGKILL);
     }
     w->over = true;

@@ -1,31 +1,18 @@
 /* Processes that are killed while they set, clear, await or free an event. */
-#include "domain/room.h"
-#include "harness.h"
+#include "scene.h"
 #include <kin/sync.h>
-
-#include <signal.h>
-#include <unistd.h>
 
 struct world {
     kin_event *event;
     _Atomic int code;
     _Atomic bool going;
-    uint64_t blocks;
     pid_t sleeper;
 };
-
-static uint64_t count_blocks(void)
-{
-    kin_usage_info usage;
-    CHECK_OK(kin_usage(&usage));
-    return usage.blocks;
-}
 
 static struct world *new_world(void)
 {
     struct world *w = test_shared(sizeof *w);
     CHECK_OK(kin_event_new(&w->event, NULL));
-    w->blocks = count_blocks();
     return w;
 }
 
@@ -122,59 +109,40 @@ TEST(a_waiter_killed_before_he_sleeps_leaves_an_event_that_works)
 
 /* ---- at the beginning and at the end of an event -------------------------------------- */
 
-static void make_one(void *ctx)
+static void *make(void)
 {
     kin_event *event = NULL;
     CHECK_OK(kin_event_new(&event, NULL));
-    (void)ctx;
+    return event;
 }
 
-static void nothing_is_left(void *ctx, const char *step)
+static int await(void *event)
 {
-    struct world *w = ctx;
-    CHECK_STR(step, "event.new");
-    CHECK_EQ(count_blocks(), w->blocks);
+    return kin_event_wait(event, KIN_FOREVER);
 }
+
+static int set(void *event)
+{
+    return kin_event_set(event);
+}
+
+static void end(void *event)
+{
+    kin_event_free(event);
+}
+
+static const struct subject an_event = {
+    .made = "event.new", .make = make, .wait = await, .use = set, .free = end
+};
 
 TEST(a_maker_killed_before_the_event_is_out_leaves_nothing)
 {
-    struct world *w = new_world();
-    CHECK_EQ(kill_loop("event.new", w, .victim = make_one, .check = nothing_is_left), 1);
-    kin_event_free(w->event);
-}
-
-static void have_one_with_a_sleeper(void *ctx)
-{
-    struct world *w = ctx;
-    CHECK_OK(kin_event_new(&w->event, NULL));
-    start_sleeper(w);
-}
-
-static void free_it(void *ctx)
-{
-    struct world *w = ctx;
-    kin_event_free(w->event);
-}
-
-static void whoever_comes_next_wakes_them(void *ctx, const char *step)
-{
-    struct world *w = ctx;
-    (void)step;
-    CHECK_ERROR(kin_event_set(w->event), KIN_EFREED);
-    CHECK_EQ(test_join(w->sleeper), 0);
-    CHECK_EQ(w->code, KIN_ECLOSED);
-    kin_event_free(w->event);
-    CHECK_EQ(count_blocks(), w->blocks - 1);
+    a_killed_maker_leaves_nothing(&an_event);
 }
 
 TEST(an_event_half_freed_lets_its_sleepers_go_and_can_be_freed_again)
 {
-    struct world *w = new_world();
-    kin_event_free(w->event);
-    CHECK_EQ(kill_loop("event.", w, .setup = have_one_with_a_sleeper, .victim = free_it,
-                       .check = whoever_comes_next_wakes_them),
-             3);
-    CHECK_EQ(test_join(w->sleeper), 0);
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&an_event, "event."), 3);
 }
 
 /* ---- a thousand times ----------------------------------------------------------------- */
@@ -194,15 +162,7 @@ TEST_WITHIN(120, a_thousand_setters_are_killed_at_random)
 {
     struct world *w = new_world();
     for (int i = 0; i < 1000; i++) {
-        w->going = false;
-        pid_t pid = test_child(set_and_clear_for_ever, w);
-        while (!w->going) {
-            kin__os_yield();
-        }
-        for (uint64_t n = test_random() % 4000; n > 0; n--) {
-            kin__os_pause();
-        }
-        kill(pid, SIGKILL);
+        pid_t pid = kill_at_work(set_and_clear_for_ever, w, &w->going);
         CHECK_EQ(test_join(pid), -SIGKILL);
         CHECK_OK(kin_event_set(w->event));
         CHECK_EQ(kin_event_wait(w->event, KIN_FOREVER), 0);

@@ -1,10 +1,6 @@
 /* Processes that are killed with a lock in their hands, or on their way to it. */
-#include "domain/room.h"
-#include "harness.h"
+#include "scene.h"
 #include <kin/sync.h>
-
-#include <signal.h>
-#include <unistd.h>
 
 struct world {
     kin_lock *lock;
@@ -12,21 +8,12 @@ struct world {
     long first; /* both are changed under the lock, one after the other */
     long second;
     _Atomic bool going;
-    uint64_t blocks;
 };
-
-static uint64_t count_blocks(void)
-{
-    kin_usage_info usage;
-    CHECK_OK(kin_usage(&usage));
-    return usage.blocks;
-}
 
 static struct world *new_world(void)
 {
     struct world *w = test_shared(sizeof *w);
     CHECK_OK(kin_lock_new(&w->lock, NULL));
-    w->blocks = count_blocks();
     return w;
 }
 
@@ -153,59 +140,40 @@ TEST(a_waiter_killed_before_he_sleeps_leaves_the_lock_as_it_was)
 
 /* ---- at the beginning and at the end of a lock ---------------------------------------- */
 
-static void make_one(void *ctx)
+static void *make(void)
 {
-    struct world *w = ctx;
     kin_lock *lock = NULL;
     CHECK_OK(kin_lock_new(&lock, NULL));
-    (void)w;
+    return lock;
 }
 
-static void nothing_is_left(void *ctx, const char *step)
+static void occupy(void *lock)
 {
-    struct world *w = ctx;
-    CHECK_STR(step, "lock.new");
-    CHECK_EQ(count_blocks(), w->blocks);
+    CHECK_EQ(kin_lock_acquire(lock, 0), 0);
 }
+
+static int acquire(void *lock)
+{
+    return kin_lock_acquire(lock, KIN_FOREVER);
+}
+
+static void end(void *lock)
+{
+    kin_lock_free(lock);
+}
+
+static const struct subject a_lock = {
+    .made = "lock.new", .make = make, .occupy = occupy, .wait = acquire, .use = acquire, .free = end
+};
 
 TEST(a_maker_killed_before_the_lock_is_out_leaves_nothing)
 {
-    struct world *w = new_world();
-    CHECK_EQ(kill_loop("lock.new", w, .victim = make_one, .check = nothing_is_left), 1);
-    kin_lock_free(w->lock);
-}
-
-static void have_one_with_a_sleeper(void *ctx)
-{
-    struct world *w = ctx;
-    CHECK_OK(kin_lock_new(&w->lock, NULL));
-    hold_while_one_sleeps(w);
-}
-
-static void free_it(void *ctx)
-{
-    struct world *w = ctx;
-    kin_lock_free(w->lock);
-}
-
-static void nobody_waits_for_it(void *ctx, const char *step)
-{
-    struct world *w = ctx;
-    (void)step;
-    (void)test_join(sleeper);
-    CHECK_EQ(w->code, KIN_ECLOSED);
-    kin_lock_free(w->lock);
-    CHECK_EQ(count_blocks(), w->blocks - 1);
+    a_killed_maker_leaves_nothing(&a_lock);
 }
 
 TEST(a_lock_half_freed_wakes_its_sleepers_and_can_be_freed_again)
 {
-    struct world *w = new_world();
-    kin_lock_free(w->lock);
-    CHECK_EQ(kill_loop("lock.", w, .setup = have_one_with_a_sleeper, .victim = free_it,
-                       .check = nobody_waits_for_it),
-             2);
-    (void)test_join(sleeper);
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&a_lock, "lock."), 2);
 }
 
 static void begin_and_end_in_place(void *ctx)
@@ -282,15 +250,7 @@ TEST_WITHIN(120, a_thousand_holders_are_killed_at_random)
     struct world *w = new_world();
     int died_with_it = 0;
     for (int i = 0; i < 1000; i++) {
-        w->going = false;
-        pid_t pid = test_child(take_turns_for_ever, w);
-        while (!w->going) {
-            kin__os_yield();
-        }
-        for (uint64_t n = test_random() % 4000; n > 0; n--) {
-            kin__os_pause();
-        }
-        kill(pid, SIGKILL);
+        pid_t pid = kill_at_work(take_turns_for_ever, w, &w->going);
         died_with_it += mend(w) == KIN_OWNER_DIED;
         CHECK_EQ(test_join(pid), -SIGKILL);
     }

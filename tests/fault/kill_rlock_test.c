@@ -1,9 +1,6 @@
 /* Processes that are killed with an rlock in their hands, some deep, or on their way to it. */
-#include "domain/room.h"
-#include "harness.h"
+#include "scene.h"
 #include <kin/sync.h>
-
-#include <signal.h>
 
 struct world {
     kin_rlock *lock;
@@ -11,22 +8,12 @@ struct world {
     long first; /* both are changed under the lock, one after the other */
     long second;
     _Atomic bool going;
-    uint64_t blocks;
-    pid_t sleeper;
 };
-
-static uint64_t count_blocks(void)
-{
-    kin_usage_info usage;
-    CHECK_OK(kin_usage(&usage));
-    return usage.blocks;
-}
 
 static struct world *new_world(void)
 {
     struct world *w = test_shared(sizeof *w);
     CHECK_OK(kin_rlock_new(&w->lock, NULL));
-    w->blocks = count_blocks();
     return w;
 }
 
@@ -118,60 +105,45 @@ TEST(a_releaser_killed_at_any_step_strands_no_sleeper)
 
 /* ---- at the beginning and at the end of a lock ---------------------------------------- */
 
-static void make_one(void *ctx)
+static void *make(void)
 {
-    (void)ctx;
     kin_rlock *lock = NULL;
     CHECK_OK(kin_rlock_new(&lock, NULL));
+    return lock;
 }
 
-static void nothing_is_left(void *ctx, const char *step)
+static void occupy(void *lock)
 {
-    struct world *w = ctx;
-    CHECK_STR(step, "lock.new");
-    CHECK_EQ(count_blocks(), w->blocks);
+    CHECK_EQ(kin_rlock_acquire(lock, 0), 0);
 }
+
+static int acquire(void *lock)
+{
+    return kin_rlock_acquire(lock, KIN_FOREVER);
+}
+
+static int release(void *lock)
+{
+    return kin_rlock_release(lock);
+}
+
+static void end(void *lock)
+{
+    kin_rlock_free(lock);
+}
+
+static const struct subject an_rlock = {
+    .made = "lock.new", .make = make, .occupy = occupy, .wait = acquire, .use = release, .free = end
+};
 
 TEST(a_maker_killed_before_the_lock_is_out_leaves_nothing)
 {
-    struct world *w = new_world();
-    CHECK_EQ(kill_loop("lock.new", w, .victim = make_one, .check = nothing_is_left), 1);
-    kin_rlock_free(w->lock);
-}
-
-static void have_one_with_a_sleeper(void *ctx)
-{
-    struct world *w = ctx;
-    CHECK_OK(kin_rlock_new(&w->lock, NULL));
-    CHECK_EQ(kin_rlock_acquire(w->lock, 0), 0);
-    w->sleeper = test_child(wait_for_it, w);
-    WAIT_UNTIL(test_is_asleep(w->sleeper));
-}
-
-static void free_it(void *ctx)
-{
-    struct world *w = ctx;
-    kin_rlock_free(w->lock);
-}
-
-static void nobody_waits_for_it(void *ctx, const char *step)
-{
-    struct world *w = ctx;
-    (void)step;
-    (void)test_join(w->sleeper);
-    CHECK_EQ(w->code, KIN_ECLOSED);
-    kin_rlock_free(w->lock);
-    CHECK_EQ(count_blocks(), w->blocks - 1);
+    a_killed_maker_leaves_nothing(&an_rlock);
 }
 
 TEST(a_lock_half_freed_wakes_its_sleepers_and_can_be_freed_again)
 {
-    struct world *w = new_world();
-    kin_rlock_free(w->lock);
-    CHECK_EQ(kill_loop("lock.", w, .setup = have_one_with_a_sleeper, .victim = free_it,
-                       .check = nobody_waits_for_it),
-             2);
-    (void)test_join(w->sleeper);
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&an_rlock, "lock."), 2);
 }
 
 /* ---- many times ------------------------------------------------------------------------- */
@@ -192,15 +164,7 @@ TEST_WITHIN(120, three_hundred_holders_are_killed_at_random)
     struct world *w = new_world();
     int died_with_it = 0;
     for (int i = 0; i < 300; i++) {
-        w->going = false;
-        pid_t pid = test_child(take_turns_for_ever, w);
-        while (!w->going) {
-            kin__os_yield();
-        }
-        for (uint64_t n = test_random() % 4000; n > 0; n--) {
-            kin__os_pause();
-        }
-        kill(pid, SIGKILL);
+        pid_t pid = kill_at_work(take_turns_for_ever, w, &w->going);
         died_with_it += mend(w) == KIN_OWNER_DIED;
         CHECK_EQ(test_join(pid), -SIGKILL);
     }

@@ -1,36 +1,21 @@
 /* Processes that are killed while they acquire, release, make or free a semaphore. */
-#include "domain/room.h"
-#include "harness.h"
+#include "scene.h"
 #include <kin/sync.h>
-
-#include <signal.h>
-#include <unistd.h>
 
 struct world {
     kin_semaphore *s;
-    const kin_semaphore_options *options;
     _Atomic int code;
     _Atomic bool going;
-    uint64_t blocks;
     pid_t sleeper;
 };
 
 static const kin_semaphore_options bounded = { .bounded = true };
 static const kin_semaphore_options owned = { .owned = true };
 
-static uint64_t count_blocks(void)
-{
-    kin_usage_info usage;
-    CHECK_OK(kin_usage(&usage));
-    return usage.blocks;
-}
-
 static struct world *new_world(unsigned value, const kin_semaphore_options *options)
 {
     struct world *w = test_shared(sizeof *w);
-    w->options = options;
     CHECK_OK(kin_semaphore_new(&w->s, value, options));
-    w->blocks = count_blocks();
     return w;
 }
 
@@ -178,100 +163,74 @@ TEST(who_is_killed_while_he_waits_for_a_second_one_leaves_the_first)
 
 /* ---- the beginning and the end ---------------------------------------------------------- */
 
-static void make_one(void *ctx)
+static const kin_semaphore_options *options; /* of those that are made here */
+
+static void *make(void)
 {
-    struct world *w = ctx;
     kin_semaphore *s = NULL;
-    CHECK_OK(kin_semaphore_new(&s, 3, w->options));
+    CHECK_OK(kin_semaphore_new(&s, 1, options));
+    return s;
 }
 
-static void nothing_is_left(void *ctx, const char *step)
+static kin_semaphore *place;
+
+static void *make_in_place(void)
 {
-    struct world *w = ctx;
-    CHECK_STR(step, "semaphore.new");
-    CHECK_EQ(count_blocks(), w->blocks);
+    CHECK_OK(kin_semaphore_init(place, 1, options));
+    return place;
 }
+
+static void occupy(void *s)
+{
+    CHECK_OK(kin_semaphore_acquire(s, 0));
+}
+
+static int acquire(void *s)
+{
+    return kin_semaphore_acquire(s, KIN_FOREVER);
+}
+
+static void end(void *s)
+{
+    kin_semaphore_free(s);
+}
+
+static struct subject a_semaphore = { .made = "semaphore.new",
+                                      .ended = "semaphore.ended semaphore.spoilt",
+                                      .stays = 1,
+                                      .make = make,
+                                      .occupy = occupy,
+                                      .wait = acquire,
+                                      .use = acquire,
+                                      .free = end };
 
 TEST(a_maker_killed_before_it_is_out_leaves_nothing)
 {
-    struct world *w = new_world(1, &owned);
-    CHECK_EQ(kill_loop("semaphore.new", w, .victim = make_one, .check = nothing_is_left), 1);
-    kin_semaphore_free(w->s);
-    w = new_world(1, NULL);
-    CHECK_EQ(kill_loop("semaphore.new", w, .victim = make_one, .check = nothing_is_left), 1);
-    kin_semaphore_free(w->s);
-}
-
-struct thing {
-    kin_semaphore s;
-};
-
-static void make_one_in_place(void *ctx)
-{
-    struct world *w = ctx;
-    CHECK_OK(kin_semaphore_init(w->s, 3, w->options));
+    a_killed_maker_leaves_nothing(&a_semaphore);
+    options = &owned;
+    a_killed_maker_leaves_nothing(&a_semaphore);
 }
 
 TEST(a_maker_killed_in_a_struct_of_the_users_leaves_nothing)
 {
-    struct world *w = test_shared(sizeof *w);
-    struct thing *thing = kin_alloc(sizeof *thing);
-    w->s = &thing->s;
-    w->options = &owned;
-    w->blocks = count_blocks();
-    CHECK_EQ(kill_loop("semaphore.new", w, .victim = make_one_in_place, .check = nothing_is_left),
-             1);
-    CHECK_OK(kin_semaphore_acquire(w->s, 0)); /* of the round that nobody died in */
-    kin_semaphore_done(w->s);
-    CHECK_EQ(count_blocks(), w->blocks);
-    kin_free(thing);
-}
-
-static void have_one_with_a_sleeper(void *ctx)
-{
-    struct world *w = ctx;
-    w->blocks = count_blocks();
-    CHECK_OK(kin_semaphore_new(&w->s, 1, w->options));
-    CHECK_OK(kin_semaphore_acquire(w->s, 0));
-    start_sleeper(w);
-}
-
-static void free_it(void *ctx)
-{
-    struct world *w = ctx;
-    kin_semaphore_free(w->s);
-}
-
-static void nobody_waits_for_it(void *ctx, const char *step)
-{
-    struct world *w = ctx;
-    bool again = strcmp(step, "semaphore.closed") == 0;
-    CHECK_EQ(test_join(w->sleeper), 0);
-    CHECK_EQ(w->code, KIN_ECLOSED);
-    CHECK_LT(kin_semaphore_acquire(w->s, 0), 0);
-    if (again) {
-        kin_semaphore_free(w->s);
-    }
-    CHECK_EQ(count_blocks(), w->blocks + !again);
-    CHECK_ERROR(kin_semaphore_acquire(w->s, 0), KIN_EFREED);
-}
-
-static void is_half_freed(const kin_semaphore_options *options)
-{
-    struct world *w = test_shared(sizeof *w);
-    w->options = options;
-    (void)kin__self();
-    CHECK_EQ(kill_loop("semaphore.", w, .setup = have_one_with_a_sleeper, .victim = free_it,
-                       .check = nobody_waits_for_it),
-             2);
-    CHECK_EQ(test_join(w->sleeper), 0);
+    options = &owned;
+    a_semaphore.make = make_in_place;
+    place = kin_alloc(sizeof *place);
+    uint64_t blocks = count_blocks();
+    a_killed_maker_leaves_nothing(&a_semaphore);
+    CHECK_OK(kin_semaphore_acquire(place, 0)); /* of the round that nobody died in */
+    kin_semaphore_done(place);
+    CHECK_EQ(count_blocks(), blocks);
+    kin_free(place);
 }
 
 TEST(a_semaphore_half_freed_lets_its_sleepers_go)
 {
-    is_half_freed(NULL);
-    is_half_freed(&bounded);
-    is_half_freed(&owned);
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&a_semaphore, "semaphore."), 2);
+    options = &bounded;
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&a_semaphore, "semaphore."), 2);
+    options = &owned;
+    CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&a_semaphore, "semaphore."), 2);
 }
 
 /* ---- a thousand times ----------------------------------------------------------------- */
@@ -287,26 +246,13 @@ static int take_and_give_for_ever(void *ctx)
     }
 }
 
-static void kill_one_at_random(struct world *w)
-{
-    w->going = false;
-    pid_t pid = test_child(take_and_give_for_ever, w);
-    while (!w->going) {
-        kin__os_yield();
-    }
-    for (uint64_t n = test_random() % 4000; n > 0; n--) {
-        kin__os_pause();
-    }
-    kill(pid, SIGKILL);
-    CHECK_EQ(test_join(pid), -SIGKILL);
-}
-
 TEST_WITHIN(120, a_thousand_owners_are_killed_at_random)
 {
     struct world *w = new_world(2, &owned);
     pid_t other = test_child(take_and_give_for_ever, w);
     for (int i = 0; i < 1000; i++) {
-        kill_one_at_random(w);
+        pid_t pid = kill_at_work(take_and_give_for_ever, w, &w->going);
+        CHECK_EQ(test_join(pid), -SIGKILL);
         CHECK_OK(kin_semaphore_acquire(w->s, KIN_FOREVER)); /* or KIN_OWNER_DIED */
         CHECK_OK(kin_semaphore_release(w->s));
     }
@@ -321,7 +267,8 @@ TEST_WITHIN(120, of_a_plain_one_a_kill_takes_one_at_the_most)
     struct world *w = new_world(1000, &bounded);
     for (int i = 0; i < 1000; i++) {
         int before = kin_semaphore_value(w->s);
-        kill_one_at_random(w);
+        pid_t pid = kill_at_work(take_and_give_for_ever, w, &w->going);
+        CHECK_EQ(test_join(pid), -SIGKILL);
         int after = kin_semaphore_value(w->s);
         CHECK(after == before || after == before - 1);
         if (after < before) {

@@ -9,6 +9,7 @@
 #include "harness.h"
 #include <kin/condition.h>
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,4 +271,100 @@ TEST_WITHIN(1100, the_living_go_on_while_others_are_killed)
     }
     CHECK_GT(s->went[0], 0);
     end_storm(s);
+}
+
+/* ---- who wants it gets it ----------------------------------------------------------------- */
+
+enum { SHARE = 300 };
+
+/* Eight who take it over and over, and nobody dies. A starved one would run into the time limit. */
+struct contest {
+    kin_lock *lock;
+    kin_rlock *rlock;
+    kin_semaphore *semaphore;
+    int kind;
+    _Atomic int next, over;
+    _Atomic long turns[PROCESSES];
+    double longest[PROCESSES]; /* wait of each */
+};
+
+static int acquire_kind(struct contest *c)
+{
+    return c->kind == 0   ? kin_lock_acquire(c->lock, KIN_FOREVER)
+           : c->kind == 1 ? kin_rlock_acquire(c->rlock, KIN_FOREVER)
+                          : kin_semaphore_acquire(c->semaphore, KIN_FOREVER);
+}
+
+static int release_kind(struct contest *c)
+{
+    return c->kind == 0   ? kin_lock_release(c->lock)
+           : c->kind == 1 ? kin_rlock_release(c->rlock)
+                          : kin_semaphore_release(c->semaphore);
+}
+
+static int contend(void *ctx)
+{
+    struct contest *c = ctx;
+    int me = c->next++;
+    while (!c->over) {
+        double begin = kin_now();
+        if (acquire_kind(c) != 0) {
+            return 1;
+        }
+        double waited = kin_now() - begin;
+        c->longest[me] = waited > c->longest[me] ? waited : c->longest[me];
+        c->turns[me]++;
+        for (int i = 0; i < 200; i++) {
+            kin__os_pause();
+        }
+        if (release_kind(c) != 0) {
+            return 2;
+        }
+    }
+    return 0;
+}
+
+static bool all_had_a_share(struct contest *c)
+{
+    int n = 0;
+    for (int i = 0; i < PROCESSES; i++) {
+        n += c->turns[i] >= SHARE;
+    }
+    return n == PROCESSES;
+}
+
+static void hold_contest(struct contest *c, const char *name)
+{
+    pid_t pids[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        pids[i] = test_child(contend, c);
+    }
+    WAIT_UNTIL(all_had_a_share(c));
+    c->over = 1;
+    long fewest = LONG_MAX, most = 0;
+    double longest = 0;
+    for (int i = 0; i < PROCESSES; i++) {
+        CHECK_EQ(test_join(pids[i]), 0);
+        fewest = c->turns[i] < fewest ? c->turns[i] : fewest;
+        most = c->turns[i] > most ? c->turns[i] : most;
+        longest = c->longest[i] > longest ? c->longest[i] : longest;
+    }
+    printf("# %s: the longest wait of 8 was %.1f ms; from %ld to %ld turns each\n", name,
+           longest * 1e3, fewest, most);
+}
+
+TEST_WITHIN(300, each_of_eight_contenders_gets_a_share)
+{
+    static const char *const names[] = { "lock", "rlock", "semaphore" };
+    for (int kind = 0; kind < 3; kind++) {
+        struct contest *c = test_shared(sizeof *c);
+        c->kind = kind;
+        CHECK_OK(kin_lock_new(&c->lock, NULL));
+        CHECK_OK(kin_rlock_new(&c->rlock, NULL));
+        CHECK_OK(kin_semaphore_new(&c->semaphore, 1, NULL));
+        hold_contest(c, names[kind]);
+        kin_lock_free(c->lock);
+        kin_rlock_free(c->rlock);
+        kin_semaphore_free(c->semaphore);
+    }
 }

@@ -270,6 +270,33 @@ TEST(a_timeout_of_zero_is_fine_for_the_last_and_breaks_it_for_others)
     end_world(w);
 }
 
+static void act_until_stage_one(void *ctx)
+{
+    struct world *w = *(struct world **)ctx;
+    w->acted = 1;
+    WAIT_UNTIL(w->came == 1);
+}
+
+TEST(whose_time_is_over_before_he_has_a_place_breaks_nothing)
+{
+    struct world **at = kin_alloc(sizeof *at);
+    struct world *w =
+        new_world(2, KIN_OPT(kin_barrier_options, .action = act_until_stage_one, .ctx = at));
+    *at = w;
+    pid_t first = start_waiter(w);
+    pid_t second = test_child(wait_once, w);
+    WAIT_UNTIL(w->acted == 1);
+    CHECK_ERROR(kin_barrier_wait(w->b, 0), KIN_ETIMEDOUT);
+    CHECK_ERROR(kin_barrier_wait(w->b, 0.001), KIN_ETIMEDOUT);
+    CHECK(!kin_barrier_broken(w->b));
+    w->came = 1;
+    CHECK_EQ(test_join(first), 0);
+    CHECK_EQ(test_join(second), 0);
+    CHECK_EQ(w->code[0] + w->code[1], 1);
+    end_world(w);
+    kin_free(at);
+}
+
 TEST(the_options_timeout_is_for_those_who_wait_without_one)
 {
     struct world *w = new_world(2, KIN_OPT(kin_barrier_options, .timeout = 0.02));

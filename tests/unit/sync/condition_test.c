@@ -440,6 +440,28 @@ TEST(wait_for_waits_until_it_is_true)
 
 /* ---- death ------------------------------------------------------------------------------ */
 
+static bool takes_a_token(void *ctx)
+{
+    int *calls = ctx;
+    return ++*calls == 2; /* whoever asks a third time finds it gone */
+}
+
+TEST(wait_for_asks_once_at_first_and_once_after_each_wake_up)
+{
+    struct world *w = new_own();
+    CHECK_EQ(kin_condition_acquire(w->c, 0), 0);
+    int calls = 0;
+    CHECK_EQ(kin_condition_wait_for(w->c, takes_a_token, &calls, 0.001), 0);
+    CHECK_EQ(calls, 2);
+    calls = 2;
+    CHECK_ERROR(kin_condition_wait_for(w->c, takes_a_token, &calls, 0.001), KIN_ETIMEDOUT);
+    CHECK_EQ(calls, 4);
+    CHECK_ERROR(kin_condition_wait_for(w->c, takes_a_token, &calls, 0), KIN_ETIMEDOUT);
+    CHECK_EQ(calls, 5);
+    CHECK_OK(kin_condition_release(w->c));
+    end_world(w);
+}
+
 TEST(a_dead_waiter_swallows_no_notification)
 {
     struct world *w = new_own();

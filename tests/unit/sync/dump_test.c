@@ -1,5 +1,7 @@
 #include "harness.h"
 #include "sync/room.h"
+#include <kin/condition.h>
+#include <kin/queue.h>
 
 #include <signal.h>
 #include <stdarg.h>
@@ -114,6 +116,63 @@ TEST(it_tells_who_waits_for_what_and_nothing_once_it_is_over)
     end_world(w);
 }
 
+struct more {
+    kin_semaphore *owned, *plain;
+    kin_barrier *barrier;
+    kin_condition *condition;
+    kin_queue *queue;
+    _Atomic int stage;
+};
+
+static int hold_two_and_wait(void *ctx)
+{
+    struct more *m = ctx;
+    kin__set_name("Process-9");
+    CHECK_OK(kin_semaphore_acquire(m->owned, 0));
+    CHECK_OK(kin_semaphore_acquire(m->owned, 0));
+    m->stage = 1;
+    char byte;
+    CHECK_EQ(kin_queue_get_bytes(m->queue, &byte, 1, KIN_FOREVER), 1);
+    return kin_barrier_wait(m->barrier, KIN_FOREVER) < 0;
+}
+
+TEST(it_tells_who_has_permits_and_who_sleeps_in_a_queue)
+{
+    struct more *m = test_shared(sizeof *m);
+    CHECK_OK(kin_semaphore_new(&m->owned, 4, KIN_OPT(kin_semaphore_options, .owned = true)));
+    CHECK_OK(kin_semaphore_new(&m->plain, 7, NULL));
+    CHECK_OK(kin_barrier_new(&m->barrier, 2, NULL));
+    CHECK_OK(kin_condition_new(&m->condition, NULL));
+    CHECK_OK(kin_queue_new(&m->queue, KIN_OPT(kin_queue_options, .maxsize = 10)));
+    CHECK_OK(kin_semaphore_acquire(m->owned, 0));
+    pid_t pid = test_child(hold_two_and_wait, m);
+    WAIT_UNTIL(m->stage == 1 && test_is_asleep(pid));
+    check_has(
+        "semaphore %p: 1 left, process %d (MainProcess) has 1, process %d (Process-9) has 2\n",
+        p(m->owned), getpid(), pid);
+    check_has("semaphore %p: 7 left\n", p(m->plain));
+    check_has("queue %p: 0 of 10\n", p(m->queue));
+    check_has("condition %p\n", p(m->condition));
+    check_has("process %d (Process-9) waits for queue %p since ", pid, p(m->queue));
+    CHECK_OK(kin_queue_put_bytes(m->queue, "x", 1, 0));
+    WAIT_UNTIL(kin_barrier_n_waiting(m->barrier) == 1 && test_is_asleep(pid));
+    check_has("barrier %p: 1 of 2 wait\n", p(m->barrier));
+    check_has("process %d (Process-9) waits for barrier %p since ", pid, p(m->barrier));
+    CHECK_OK(kin_barrier_wait(m->barrier, KIN_FOREVER));
+    CHECK_EQ(test_join(pid), 0);
+    CHECK_OK(kin_queue_put_bytes(m->queue, "x", 1, 0));
+    CHECK_OK(kin_queue_close(m->queue));
+    check_has("queue %p: 1 of 10, closed\n", p(m->queue));
+    kin_semaphore_free(m->owned);
+    kin_semaphore_free(m->plain);
+    kin_barrier_free(m->barrier);
+    kin_condition_free(m->condition);
+    kin_queue_free(m->queue);
+    char *text = dumped();
+    CHECK_STR(text, "");
+    free(text);
+}
+
 TEST(it_tells_of_the_dead_who_hold_something_and_not_of_those_who_slept)
 {
     struct world *w = new_world();
@@ -169,18 +228,25 @@ static int change_everything(void *ctx)
         kin_lock *lock = NULL;
         kin_rlock *rlock = NULL;
         kin_event *event = NULL;
+        kin_semaphore *owned = NULL;
+        kin_queue *queue = NULL;
         if (kin_lock_new(&lock, NULL) || kin_rlock_new(&rlock, NULL) ||
-            kin_event_new(&event, NULL)) {
+            kin_event_new(&event, NULL) || kin_queue_new(&queue, NULL) ||
+            kin_semaphore_new(&owned, 3, KIN_OPT(kin_semaphore_options, .owned = true))) {
             return 1;
         }
         (void)kin_lock_acquire(lock, 0);
         (void)kin_rlock_acquire(rlock, 0);
         (void)kin_event_wait(event, 0.00002);
+        (void)kin_semaphore_acquire(owned, 0);
+        (void)kin_queue_put_bytes(queue, "x", 1, 0);
         (void)kin_lock_acquire(w->lock, 0.001);
         (void)kin_lock_release(w->lock);
         kin_lock_free(lock);
         kin_rlock_free(rlock);
         kin_event_free(event);
+        kin_semaphore_free(owned);
+        kin_queue_free(queue);
         w->stage = 1;
     }
 }

@@ -14,6 +14,9 @@ TEST(a_spin_ends_at_the_first_look_that_finds_it_ready)
     CHECK(kin__spin(after, &once));
     CHECK_EQ(looks, 1);
     looks = 0;
+    CHECK(kin__spin_near(after, &once));
+    CHECK_EQ(looks, 1);
+    looks = 0;
     CHECK(kin__spin_aside(after, &once));
     CHECK_EQ(looks, 1);
 }

@@ -111,12 +111,12 @@ TEST(a_plain_one_grows_as_far_as_a_number_goes)
         CHECK_EQ(kin_semaphore_value(s), i);
     }
     kin_auto(kin_semaphore) greatest = NULL;
-    CHECK_OK(kin_semaphore_new(&greatest, 2147483647, NULL));
-    CHECK_EQ(kin_semaphore_value(greatest), 2147483647);
+    CHECK_OK(kin_semaphore_new(&greatest, KIN_SEMAPHORE_MOST, NULL));
+    CHECK_EQ(kin_semaphore_value(greatest), KIN_SEMAPHORE_MOST);
     CHECK_ERROR(kin_semaphore_release(greatest), KIN_ESTATE);
     CHECK_OK(kin_semaphore_acquire(greatest, 0));
     CHECK_OK(kin_semaphore_release(greatest));
-    CHECK_ERROR(kin_semaphore_new(&s, 2147483648u, NULL), KIN_ERANGE);
+    CHECK_ERROR(kin_semaphore_new(&s, KIN_SEMAPHORE_MOST + 1, NULL), KIN_ERANGE);
 }
 
 TEST(a_bounded_one_does_not_grow_above_its_first_value)
@@ -313,20 +313,45 @@ TEST(only_who_has_some_releases_an_owned_one)
     kin_semaphore_free(plain->s);
 }
 
+enum { MOST = 65535 };
+
+static int take_some(void *ctx)
+{
+    struct world *w = ctx;
+    for (int i = 0; i < 1000; i++) {
+        if (kin_semaphore_acquire(w->s, 0) != 0) {
+            return 1;
+        }
+    }
+    return kin_semaphore_value(w->s) == 5 ? 0 : 2;
+}
+
 TEST(an_owned_one_may_be_large_or_empty)
 {
-    kin_semaphore *s;
-    CHECK_OK(kin_semaphore_new(&s, 65535, &owned));
-    for (int i = 0; i < 100; i++) {
-        CHECK_OK(kin_semaphore_acquire(s, 0));
+    struct world *w = new_world(MOST, &owned);
+    for (int i = 0; i < MOST; i++) {
+        CHECK_EQ(kin_semaphore_acquire(w->s, 0), 0);
     }
-    CHECK_EQ(kin_semaphore_value(s), 65435);
-    kin_semaphore_free(s);
+    CHECK(kin_semaphore_locked(w->s));
+    CHECK_ERROR(kin_semaphore_acquire(w->s, 0), KIN_ETIMEDOUT);
+    for (int i = 0; i < 1005; i++) {
+        CHECK_EQ(kin_semaphore_release(w->s), 0);
+    }
+    CHECK_EQ(test_join(test_child(take_some, w)), 0);
+    CHECK_EQ(kin_semaphore_value(w->s), 1005); /* what the dead had among them */
+    for (int i = 1005; i < MOST; i++) {
+        CHECK_EQ(kin_semaphore_release(w->s), 0);
+    }
+    CHECK_ERROR(kin_semaphore_release(w->s), KIN_ESTATE);
+    CHECK_EQ(kin_semaphore_value(w->s), MOST);
+    kin_semaphore_free(w->s);
+
+    kin_semaphore *s;
     CHECK_OK(kin_semaphore_new(&s, 0, &owned));
     CHECK_EQ(kin_semaphore_value(s), 0);
     CHECK_ERROR(kin_semaphore_acquire(s, 0.001), KIN_ETIMEDOUT);
     kin_semaphore_free(s);
-    CHECK_ERROR(kin_semaphore_new(&s, 65536, &owned), KIN_ERANGE);
+    CHECK_ERROR(kin_semaphore_new(&s, MOST + 1, &owned), KIN_ERANGE);
 }
 
 /* ---- the beginning and the end ---------------------------------------------------------- */
