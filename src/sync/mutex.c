@@ -11,7 +11,7 @@
  * Rules.
  *   R1  The lock is taken by one CAS: from free, or from the name of a dead process, to one's own.
  *   R2  Who is about to sleep sets the bit first, and sleeps on the lower half with the bit. Who
- *       takes the lock after a sleep keeps the bit set, since others may sleep still.
+ *       takes the lock after a sleep, or gives up, leaves the bit set, since others may sleep still.
  *   R3  Who releases with the bit set wakes one. That one may lose the lock to somebody faster;
  *       then he sleeps again. (Handing it over instead would cost a wake-up at each change.)
  *   R4  Sleep is a nap; after it one asks whether the holder lives.
@@ -149,6 +149,17 @@ static int fail_held(const attempt *a, uint64_t seen)
                      (int)kin__pid_of(kin__mutex_holder(seen)));
 }
 
+/* Who was woken, and gives up, says again that others may sleep: the one who has the lock now did not
+ * find that said. */
+static int give_up(const attempt *a, uint64_t seen)
+{
+    if (a->slept && !(seen & SLEEPERS) &&
+        !atomic_compare_exchange_strong(&a->mutex->word, &seen, seen | SLEEPERS)) {
+        return 0; /* look again */
+    }
+    return fail_held(a, seen);
+}
+
 /* Says that we sleep, and sleeps until `until`. */
 static void sleep_until(attempt *a, uint64_t seen, int64_t until)
 {
@@ -171,7 +182,7 @@ static int nap(attempt *a, uint64_t seen)
     int64_t now = kin__may_wait(a->deadline) ? kin__os_now() : 0;
     if (now >= a->deadline) {
         a->hungry = is_unheld(seen);
-        return a->hungry ? 0 : fail_held(a, seen);
+        return a->hungry ? 0 : give_up(a, seen);
     }
     a->hungry_at = a->hungry_at != 0 ? a->hungry_at : now + HUNGER;
     a->hungry = a->hungry || now >= a->hungry_at;

@@ -99,11 +99,7 @@ inline took(code)
 
 inline gave_up()
 {
-#ifdef STRICT /* a wake-up has to be passed on by who gives up */
     accident = accident || pleading[me];
-#else
-    accident = accident || pleading[me] || woken[me];
-#endif
     woken[me] = false;
     pleading[me] = false
 }
@@ -164,10 +160,10 @@ inline died()
 #define DIED true
 #endif
 
-#ifdef MENDED /* who gives up after a sleep says again that others may sleep */
-#define OWES_BIT (slept && !(seen & SLEEPERS))
-#else
+#ifdef MUTANT_swallow
 #define OWES_BIT false
+#else /* who gives up after a sleep says again that others may sleep */
+#define OWES_BIT (slept && !(seen & SLEEPERS))
 #endif
 
 inline forget() /* what is of no matter any more, so that equal states are the same */
