@@ -9,11 +9,7 @@ void *kin_alloc(size_t size)
         (void)kin__fail(KIN_EINVAL, "kin_alloc: a size of 0");
         return NULL;
     }
-    void *made = kin__block_new_zeroed(size, KIN__RAW, 0);
-    if (made != NULL) {
-        kin__block_give(made);
-    }
-    return made;
+    return kin__block_new_given(size, KIN__RAW);
 }
 
 /* Killed in the midst: the old block is there, or the family has both, or the new one alone, which
@@ -48,10 +44,7 @@ void kin_free(void *memory)
     if (memory == NULL) {
         return;
     }
-    int rv = kin__block_type(memory) == KIN__RAW
-                 ? kin__block_free(memory)
-                 : kin__fail(KIN_EINVAL, "kin_free: %p is not from kin_alloc", memory);
-    if (rv < 0) {
+    if (kin__block_free_type(memory, KIN__RAW) < 0) {
         kin_log(KIN_LOG_ERROR, "%s", kin_errmsg());
     }
 }

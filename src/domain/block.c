@@ -6,12 +6,14 @@
  * somebody's, and what a dead process held is found by looking at the headers.
  *
  *      free --CAS--> mine --give--> the family's --take--> mine (another's)
- *        ^            |                  |
- *        |            +-------free-------+      every free: generation + 1
- *        +-- FREEING, the freer's --+
+ *        ^            ^ |                |
+ *        |     cache.c| +------free------+      every free: generation + 1
+ *        |            |        v
+ *        +------ FREEING, the freer's
  *
  * Rules.
- *   R1  owner and generation change together, by CAS, from a state that was seen.
+ *   R1  owner and generation change together, by CAS, from a state that was seen. (What is FREEING
+ *       and has no hint is the freer's alone: he needs no CAS.)
  *   R2  Before a process may own a block of a page, its bit in the page's `holders` is set: the
  *       sweep looks at no other pages.
  *   R3  The bits in `free` are hints. Set while a block is FREEING, cleared before it is claimed.
@@ -27,7 +29,8 @@
  * anew. After it, or in FREEING: the sweep frees the block. After `give`: the block is the family's,
  * and stays: whoever gives must have put it where others can find it (see queue/ring.c for how).
  *
- * Not here. Which page to allocate from (page.c); what users see (alloc.c).
+ * Not here. Which page to allocate from (page.c); blocks that are FREEING for longer (cache.c); what
+ * users see (alloc.c).
  */
 #include "map.h"
 
@@ -40,6 +43,11 @@ static small_page *small_at(uint64_t index)
     return (small_page *)(void *)page_data(index);
 }
 
+static uint64_t page_of(const block *header)
+{
+    return (uint64_t)((const char *)header - page_data(0)) >> PAGE_SHIFT;
+}
+
 void kin__block_hint(small_page *s, unsigned i)
 {
     atomic_fetch_or(&s->free[i / 64], (uint64_t)1 << i % 64);
@@ -50,7 +58,7 @@ void kin__block_hint(small_page *s, unsigned i)
 typedef struct place {
     block *header;
     uint64_t page;
-    unsigned index; /* in a small page */
+    unsigned plain; /* its class, if it is a plain small block; else CLASSES */
     bool small;
 } place;
 
@@ -70,6 +78,7 @@ static bool locate(const void *p, place *ret)
     uint64_t state = atomic_load(&entry->state);
     uint32_t within = (uint32_t)(offset % PAGE_SIZE);
     ret->small = PAGE_KIND(state) == PAGE_SMALL;
+    ret->plain = ret->small && PAGE_HEAP(state) == 0 ? PAGE_CLASS(state) : CLASSES;
     if (!ret->small) {
         ret->header = &entry->large;
         return PAGE_KIND(state) == PAGE_LARGE && within == 0;
@@ -78,12 +87,11 @@ static bool locate(const void *p, place *ret)
         return false;
     }
     const class_shape *shape = &kin__classes[PAGE_CLASS(state)];
-    ret->index = (within - shape->data) / shape->size;
-    if (within < shape->data || (within - shape->data) % shape->size != 0 ||
-        ret->index >= shape->count) {
+    uint32_t i = (within - shape->data) / shape->size;
+    if (within < shape->data || (within - shape->data) % shape->size != 0 || i >= shape->count) {
         return false;
     }
-    ret->header = &small_at(ret->page)->blocks[ret->index];
+    ret->header = &small_at(ret->page)->blocks[i];
     return true;
 }
 
@@ -98,7 +106,7 @@ static void will_hold(uint64_t index, kin__id self)
 /* ---- new -------------------------------------------------------------------------------------------- */
 
 /* Claims a block that the hints name, or returns NULL when they name none. */
-static void *claim_block(uint64_t index, const class_shape *shape, kin__id self, uint64_t tag)
+static block *claim_block(uint64_t index, const class_shape *shape, kin__id self, uint64_t tag)
 {
     small_page *s = small_at(index);
     for (unsigned w = 0; w * 64 < shape->count; w++) {
@@ -115,7 +123,7 @@ static void *claim_block(uint64_t index, const class_shape *shape, kin__id self,
                 atomic_compare_exchange_strong(&s->blocks[i].state, &state, ours)) {
                 atomic_store_explicit(&s->blocks[i].shape, tag, memory_order_relaxed);
                 KIN__STEP("block.claimed");
-                return page_data(index) + shape->data + (size_t)i * shape->size;
+                return &s->blocks[i];
             }
         }
     }
@@ -130,12 +138,16 @@ static void put_back(_Atomic uint32_t *current, uint32_t in_hand)
     }
 }
 
-static void *new_small(kin__id self, unsigned heap, unsigned class, uint64_t tag)
+static block *new_small(kin__id self, unsigned heap, unsigned class, uint64_t tag)
 {
+    block *kept = heap == 0 && class < KEPT_CLASSES ? kin__cache_take(class, self, tag) : NULL;
+    if (kept != NULL) {
+        return kept;
+    }
     _Atomic uint32_t *current = &kin__domain_private()->current[heap][class];
     uint32_t in_hand = atomic_exchange(current, 0); /* R5 */
     for (;;) {
-        void *made =
+        block *made =
             in_hand != 0 ? claim_block(in_hand - 1, &kin__classes[class], self, tag) : NULL;
         if (made != NULL) {
             put_back(current, in_hand);
@@ -153,18 +165,23 @@ static void *new_small(kin__id self, unsigned heap, unsigned class, uint64_t tag
     }
 }
 
-/* *ret_used: whether any of its pages was something before. */
-static void *new_large(kin__id self, uint64_t size, kin__type type, bool *ret_used)
+typedef struct made {
+    char *at;
+    block *header;
+    bool used; /* its bytes may be other than zero: some page of it was something before */
+} made;
+
+static bool make_large(kin__id self, uint64_t size, kin__type type, made *ret)
 {
     uint64_t pages = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
     if (size > UINT64_MAX >> 9 || pages > base()->pages_max) { /* it shares a word */
         (void)kin__fail(KIN_ENOMEM, "%llu bytes are more than the family's memory can ever hold",
                         (unsigned long long)size);
-        return NULL;
+        return false;
     }
     uint64_t first;
     if (kin__page_claim_run(self, pages, &first) < 0) {
-        return NULL;
+        return false;
     }
     page *p = page_at(first);
     uint64_t used = atomic_load(&p->state);
@@ -178,57 +195,88 @@ static void *new_large(kin__id self, uint64_t size, kin__type type, bool *ret_us
         atomic_store(&page_at(i)->state, PAGE_STATE(PAGE_TAIL, 0, 0, (uint32_t)first));
         KIN__STEP("block.tail");
     }
-    *ret_used = used & PAGE_USED;
-    return page_data(first);
+    *ret = (made){ .at = page_data(first), .header = &p->large, .used = used & PAGE_USED };
+    return true;
 }
 
-/* *ret_used: whether its bytes may be other than zero. */
-static void *make(size_t size, kin__type type, bool *ret_used)
+static bool make_small(kin__id self, size_t size, kin__type type, made *ret)
+{
+    unsigned class = kin__page_class_of(size);
+    unsigned heap = type >= KIN__STABLE ? (unsigned)type : 0;
+    block *header = new_small(self, heap, class, BLOCK_SHAPE(size, type));
+    if (header == NULL) {
+        return false;
+    }
+    uint64_t index = page_of(header);
+    uint64_t i = (uint64_t)(header - small_at(index)->blocks);
+    const class_shape *shape = &kin__classes[class];
+    *ret = (made){ .at = page_data(index) + shape->data + i * shape->size,
+                   .header = header,
+                   .used = true };
+    return true;
+}
+
+static bool make(size_t size, kin__type type, made *ret)
 {
     if (KIN__FAULT(KIN__FAULT_MEMORY)) {
         (void)kin__fail(KIN_ENOMEM, "no memory for a block of %zu bytes: a test wants it so", size);
-        return NULL;
+        return false;
     }
     kin__id self = kin__self();
-    if (self == KIN__NOBODY) {
-        return NULL;
-    }
-    unsigned class = kin__page_class_of(size);
-    if (class >= CLASSES) {
-        return new_large(self, size, type, ret_used);
-    }
-    *ret_used = true;
-    return new_small(self, type >= KIN__STABLE ? (unsigned)type : 0, class,
-                     BLOCK_SHAPE(size, type));
+    bool small = size <= kin__classes[CLASSES - 1].size;
+    return self != KIN__NOBODY &&
+           (small ? make_small(self, size, type, ret) : make_large(self, size, type, ret));
 }
 
 void *kin__block_new(size_t size, kin__type type)
 {
-    bool used;
-    return make(size, type, &used);
+    made it;
+    return make(size, type, &it) ? it.at : NULL;
+}
+
+static bool make_zeroed(size_t size, kin__type type, size_t from, made *ret)
+{
+    if (!make(size, type, ret)) {
+        return false;
+    }
+    if (ret->used) {
+        memset(ret->at + from, 0, size - from);
+    }
+    return true;
 }
 
 void *kin__block_new_zeroed(size_t size, kin__type type, size_t from)
 {
-    bool used;
-    char *made = make(size, type, &used);
-    if (made != NULL && used) {
-        memset(made + from, 0, size - from);
-    }
-    return made;
+    made it;
+    return make_zeroed(size, type, from, &it) ? it.at : NULL;
 }
 
 /* ---- owners change ------------------------------------------------------------------------------ */
+
+static void give(block *header)
+{
+    uint64_t state = atomic_load(&header->state);
+    atomic_compare_exchange_strong(&header->state, &state,
+                                   BLOCK_STATE(BLOCK_GENERATION(state), KIN__FAMILY));
+    KIN__STEP("block.given");
+}
 
 void kin__block_give(void *p)
 {
     place at;
     if (locate(p, &at)) {
-        uint64_t state = atomic_load(&at.header->state);
-        atomic_compare_exchange_strong(&at.header->state, &state,
-                                       BLOCK_STATE(BLOCK_GENERATION(state), KIN__FAMILY));
-        KIN__STEP("block.given");
+        give(at.header);
     }
+}
+
+void *kin__block_new_given(size_t size, kin__type type)
+{
+    made it;
+    if (!make_zeroed(size, type, 0, &it)) {
+        return NULL;
+    }
+    give(it.header);
+    return it.at;
 }
 
 static char *address_of(kin__ref ref)
@@ -288,6 +336,15 @@ void kin__block_free_small(small_page *s, unsigned i, uint64_t freeing)
                                    BLOCK_STATE(BLOCK_GENERATION(freeing), KIN__NOBODY));
 }
 
+void kin__block_end_free(block *header)
+{
+    uint64_t index = page_of(header);
+    small_page *s = small_at(index);
+    kin__block_free_small(s, (unsigned)(header - s->blocks), atomic_load(&header->state));
+    KIN__STEP("block.freed");
+    kin__page_has_space(page_at(index));
+}
+
 /* From `state`, which was seen, to free. False when somebody was faster. */
 static bool free_at(const place *at, uint64_t state, kin__id self)
 {
@@ -297,22 +354,28 @@ static bool free_at(const place *at, uint64_t state, kin__id self)
         return false;
     }
     KIN__STEP("block.freeing");
-    if (at->small) {
-        kin__block_free_small(small_at(at->page), at->index, freeing);
-        KIN__STEP("block.freed");
-        kin__page_has_space(page_at(at->page));
-    } else {
+    if (!at->small) {
         kin__page_free_run(at->page);
+    } else if (at->plain >= KEPT_CLASSES || !kin__cache_keep(at->plain, at->header)) {
+        kin__block_end_free(at->header);
     }
     return true;
 }
 
 int kin__block_free(void *p)
 {
+    return kin__block_free_type(p, 0);
+}
+
+int kin__block_free_type(void *p, kin__type type)
+{
     place at;
     kin__id self = kin__self();
     if (self == KIN__NOBODY || !locate(p, &at)) {
         return kin__fail(KIN_EINVAL, "kin_free: %p is no block of the family's memory", p);
+    }
+    if (type != 0 && (atomic_load(&at.header->shape) & 0xff) != (uint64_t)type) {
+        return kin__fail(KIN_EINVAL, "kin_free: %p is not from kin_alloc", p);
     }
     uint64_t state = atomic_load(&at.header->state);
     if (!BLOCK_IS_HELD(state) || !free_at(&at, state, self)) {

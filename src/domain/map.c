@@ -29,24 +29,21 @@
 #define ADDRESS_CHOICES 0x80u                    /* GiB */
 
 domain *_Atomic kin__domain_base;
+private_page *_Atomic kin__domain_mine;
 _Atomic uintptr_t kin__domain_first;
 _Atomic size_t kin__domain_seen;
 
 static int memory_fd = -1;
 static kin_domain_options setup;
-static private_page *_Atomic private_of_process;
 
-private_page *kin__domain_private(void)
+private_page *kin__domain_make_private(void)
 {
-    private_page *mine = atomic_load_explicit(&private_of_process, memory_order_acquire);
-    if (mine != NULL) {
-        return mine;
-    }
+    private_page *mine = NULL;
     void *made;
     if (kin__os_wiped_page(sizeof *mine, &made) < 0) {
         return NULL;
     }
-    if (!atomic_compare_exchange_strong(&private_of_process, &mine, made)) {
+    if (!atomic_compare_exchange_strong(&kin__domain_mine, &mine, made)) {
         kin__os_unmap(made, sizeof *mine);
         return mine;
     }

@@ -21,6 +21,8 @@
 #define PAGE_SIZE (1u << PAGE_SHIFT)
 #define CLASSES 31u                       /* sizes of small blocks (page.c) */
 #define HEAPS ((unsigned)KIN__TYPE_COUNT) /* one for plain blocks, one for each stable type */
+#define KEPT_CLASSES 15u                  /* up to 1 KiB: a process keeps some of them (cache.c) */
+#define KEPT 2u                           /* of each */
 
 /* ---- the header of a block --------------------------------------------------------------
  * It lies apart from the block, so that a user's overrun does not hit it first. */
@@ -105,8 +107,8 @@ typedef struct domain {
     uint64_t max_memory;
     uint64_t directory; /* offsets from the base */
     uint64_t data;
-    _Alignas(64) _Atomic uint64_t top;        /* pages committed so far */
-    _Atomic uint32_t seed;                    /* of generations: kin__page_generation */
+    _Atomic uint64_t top;                     /* pages committed so far; few write here, all read */
+    _Alignas(64) _Atomic uint32_t seed;       /* of generations: kin__page_generation */
     _Atomic uint64_t low;                     /* hint: no free page below */
     _Atomic uint64_t rover;                   /* hint: where to look for a run of pages next */
     _Atomic uint32_t look;                    /* whom the next one who joins asks after */
@@ -125,17 +127,25 @@ typedef struct private_page {
     _Atomic uint32_t joining;                 /* a thread is at it */
     _Atomic uint32_t current[HEAPS][CLASSES]; /* page index + 1 that blocks are taken from; 0:
                                                     none, or a thread has it in hand */
+    _Alignas(64) _Atomic(block *) kept[KEPT_CLASSES][KEPT]; /* half freed: cache.c */
 } private_page;
 
 /* map.c */
-extern domain *_Atomic kin__domain_base; /* NULL before the first call of the family */
+extern domain *_Atomic kin__domain_base;       /* NULL before the first call of the family */
+extern private_page *_Atomic kin__domain_mine; /* NULL before the first call of the process */
 int kin__domain_make(void);
-int kin__domain_grow(uint64_t pages);    /* commits at least so many more; KIN_ENOMEM */
-private_page *kin__domain_private(void); /* NULL when there is no memory */
+int kin__domain_grow(uint64_t pages);         /* commits at least so many more; KIN_ENOMEM */
+private_page *kin__domain_make_private(void); /* NULL when there is no memory */
 
 static inline domain *base(void)
 {
     return atomic_load_explicit(&kin__domain_base, memory_order_acquire);
+}
+
+static inline private_page *kin__domain_private(void)
+{
+    private_page *mine = atomic_load_explicit(&kin__domain_mine, memory_order_acquire);
+    return mine != NULL ? mine : kin__domain_make_private();
 }
 
 static inline page *page_at(uint64_t index)
@@ -164,9 +174,19 @@ uint32_t kin__page_generation(void); /* for a new page of small blocks, or a new
 /* block.c */
 void kin__block_hint(small_page *s, unsigned i);
 void kin__block_free_small(small_page *s, unsigned i, uint64_t freeing);
+void kin__block_end_free(block *header); /* of a small block that is FREEING, by us */
+
+/* cache.c */
+bool kin__cache_keep(unsigned class, block *header);                  /* false: it has no room */
+block *kin__cache_take(unsigned class, kin__id self, uint64_t shape); /* NULL: it has none */
+void kin__cache_empty(kin__id self);
 
 /* table.c */
-kin__id kin__self_if_joined(void);
+static inline kin__id kin__self_if_joined(void)
+{
+    private_page *mine = kin__domain_private();
+    return mine == NULL ? KIN__NOBODY : atomic_load_explicit(&mine->self, memory_order_relaxed);
+}
 
 /* who.c */
 void kin__who_joins(slot *s); /* our slot: with our name, and we sleep for nothing */

@@ -185,6 +185,7 @@ int kin__page_claim_run(kin__id self, uint64_t pages, uint64_t *ret_first)
         if (claim_run_below_top(self, pages, ret_first)) {
             return 0;
         }
+        kin__cache_empty(self);
         if (reclaim_pages(self) && claim_run_below_top(self, pages, ret_first)) {
             return 0;
         }

@@ -128,6 +128,9 @@ void *kin__block_new(size_t size, kin__type type);
 /* The same, with zeros from `from` on: written, unless it is fresh from the kernel. */
 void *kin__block_new_zeroed(size_t size, kin__type type, size_t from);
 
+/* All of it zeros, and the family's already. */
+void *kin__block_new_given(size_t size, kin__type type);
+
 /* Hands a block of this process to the family: from now on it lives until it is freed. */
 void kin__block_give(void *block);
 
@@ -137,6 +140,7 @@ bool kin__block_take(kin__ref ref);
 
 /* Frees a block, whoever owns it. 0, KIN_EFREED, KIN_EINVAL for what is no block. */
 int kin__block_free(void *block);
+int kin__block_free_type(void *block, kin__type type); /* KIN_EINVAL for one of another type, too */
 
 /* Frees the block if it is still the one that the ref names, and the family's. */
 bool kin__block_discard(kin__ref ref);

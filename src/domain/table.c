@@ -182,12 +182,6 @@ int kin__join(void)
     return rv;
 }
 
-kin__id kin__self_if_joined(void)
-{
-    private_page *mine = kin__domain_private();
-    return mine == NULL ? KIN__NOBODY : atomic_load_explicit(&mine->self, memory_order_relaxed);
-}
-
 kin__id kin__self(void)
 {
     kin__id self = kin__self_if_joined();

@@ -9,6 +9,19 @@ static uint64_t blocks_in_use(void)
     return info.blocks;
 }
 
+/* Blocks beside this one that are nobody's, and that somebody who looks for one would find. */
+static unsigned blocks_free(const void *p)
+{
+    uint64_t index = (uint64_t)((const char *)p - page_data(0)) >> PAGE_SHIFT;
+    small_page *s = (small_page *)(void *)page_data(index);
+    unsigned count = 0;
+    for (unsigned i = 0; i < kin__classes[PAGE_CLASS(page_at(index)->state)].count; i++) {
+        bool hinted = atomic_load(&s->free[i / 64]) >> i % 64 & 1;
+        count += hinted && BLOCK_OWNER(atomic_load(&s->blocks[i].state)) == KIN__NOBODY;
+    }
+    return count;
+}
+
 struct scene {
     uint64_t blocks; /* in use before */
     size_t size;
@@ -71,6 +84,45 @@ TEST_WITHIN(60, small_blocks_survive_a_kill_anywhere)
 TEST_WITHIN(60, large_blocks_survive_a_kill_anywhere)
 {
     survive_kills(300000);
+}
+
+/* More than the process keeps, taken up again, and given back by it. */
+static void keep_and_reuse(void *ctx)
+{
+    struct scene *s = ctx;
+    void *blocks[KEPT + 1];
+    for (int round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < KEPT + 1; i++) {
+            blocks[i] = kin__block_new(s->size, KIN__RAW);
+        }
+        for (unsigned i = 0; i < KEPT + 1; i++) {
+            kin__block_free(blocks[i]);
+        }
+    }
+    kin__cache_empty(kin__self());
+}
+
+static void all_can_be_had(void *ctx, const char *step)
+{
+    struct scene *s = ctx;
+    char *held = s->theirs;
+    CHECK_(blocks_in_use() == s->blocks, "killed at %s: %llu blocks, there were %llu", step,
+           (unsigned long long)blocks_in_use(), (unsigned long long)s->blocks);
+    kin_free(held);
+    kin__cache_empty(kin__self());
+    CHECK_(blocks_free(held) == kin__classes[kin__page_class_of(s->size)].count,
+           "killed at %s: a free block has no hint", step);
+}
+
+TEST_WITHIN(60, kept_blocks_survive_a_kill_anywhere)
+{
+    struct scene *s = test_shared(sizeof *s);
+    s->size = 40;
+    kin__self();
+    CHECK_GT(
+        kill_loop(NULL, s, .setup = count_first, .victim = keep_and_reuse, .check = all_can_be_had),
+        30);
+    kin_free(s->theirs);
 }
 
 static void fill_pages(void *ctx)

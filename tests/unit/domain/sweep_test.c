@@ -126,14 +126,15 @@ static int free_and_die(void *ctx)
     kin__self();
     kin__step_hook(die_there);
     kin_free(s->block);
+    kin__cache_empty(kin__self());
     return 0;
 }
 
 TEST(a_block_whose_freer_died_is_free_once)
 {
     struct scene *s = test_shared(sizeof *s);
-    const char *steps[] = { "block.freeing", "block.hinted" };
-    for (int i = 0; i < 2; i++) {
+    const char *steps[] = { "block.freeing", "cache.kept", "cache.taken", "block.hinted" };
+    for (int i = 0; i < 4; i++) {
         uint64_t before = blocks_in_use();
         s->block = kin_alloc(50);
         kin__ref ref = kin__block_ref(s->block);
