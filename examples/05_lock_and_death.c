@@ -39,6 +39,7 @@ int main(int argc, char **argv)
     kin_auto(kin_lock) lock = NULL;
     KIN_CHECK(kin_lock_new(&lock, NULL));
     struct account *account = kin_alloc(sizeof *account);
+    KIN_CHECK(account != NULL ? 0 : KIN_ENOMEM);
 
     kin_process *workers[3] = { NULL };
     for (int i = 0; i < 3; i++) {

@@ -12,6 +12,7 @@ int main(int argc, char **argv)
     KIN_CHECK(kin_init(argc, argv));
     long *shared = kin_alloc(sizeof *shared); /* the family's, so not copied */
     long own = 1;                             /* copied */
+    KIN_CHECK(shared != NULL ? 0 : KIN_ENOMEM);
     int starter = getpid();
     printf("before the fork there is one process\n"); /* printed once: kin_fork flushes */
 

@@ -26,6 +26,7 @@ int main(int argc, char **argv)
     kin_auto(kin_lock) lock = NULL;
     KIN_CHECK(kin_lock_new(&lock, NULL));
     int *turn = kin_alloc(sizeof *turn);
+    KIN_CHECK(turn != NULL ? 0 : KIN_ENOMEM);
 
     for (int i = 0; i < 10; i++) {
         kin_process *child = NULL;

@@ -32,6 +32,7 @@ int main(int argc, char **argv)
     KIN_CHECK(kin_set_forkserver_preload(preload));
     setting = 2;
     int *shared = kin_alloc(sizeof *shared);
+    KIN_CHECK(shared != NULL ? 0 : KIN_ENOMEM);
 
     for (const char *const *method = kin_start_methods(); *method != NULL; method++) {
         kin_auto(kin_process) child = NULL;

@@ -1,5 +1,5 @@
-/* What a process has to do when it ends: functions that are called once, the highest priority first,
- * in the process that registered them and in no child of it.
+/* What a process has to do when it ends: functions that are called once, the highest priority
+ * first, in the process that registered them and in no child of it.
  *
  * Python: multiprocessing.util.Finalize(None, f, args=(…,), exitpriority=10); atexit.register(f)
  */

@@ -1,4 +1,4 @@
-/* A conversation with another program, line by line: here the shell as a calculator, as it might be bc.
+/* A conversation with another program, line by line: the shell as a calculator, as bc might be.
  *
  * A program whose stdout is no terminal may keep what it says until it has said much, and then both
  * sides wait: it must flush, or be told to (stdbuf -oL, sed -u, grep --line-buffered). */

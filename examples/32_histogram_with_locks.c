@@ -29,6 +29,7 @@ int main(int argc, char **argv)
 {
     KIN_CHECK(kin_init(argc, argv));
     struct bucket *buckets = kin_alloc(BUCKETS * sizeof *buckets);
+    KIN_CHECK(buckets != NULL ? 0 : KIN_ENOMEM);
     for (int i = 0; i < BUCKETS; i++) {
         KIN_CHECK(kin_lock_init(&buckets[i].lock, NULL));
     }

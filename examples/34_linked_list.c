@@ -16,6 +16,7 @@ struct list {
 static void append(struct list *list, const char *word)
 {
     struct node *node = kin_alloc(sizeof *node);
+    KIN_CHECK(node != NULL ? 0 : KIN_ENOMEM);
     snprintf(node->word, sizeof node->word, "%s", word);
     *(list->last != NULL ? &list->last->next : &list->first) = node;
     list->last = node;
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
 {
     KIN_CHECK(kin_init(argc, argv));
     struct list *list = kin_alloc(sizeof *list);
+    KIN_CHECK(list != NULL ? 0 : KIN_ENOMEM);
     kin_fn functions[] = { build, walk };
     for (int i = 0; i < 2; i++) {
         kin_auto(kin_process) child = NULL;

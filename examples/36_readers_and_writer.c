@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 enum { READERS = 3, NEWS = 3 };
-
 struct board {
     kin_lock lock; /* guards the rest */
     kin_condition changed;
@@ -36,6 +35,7 @@ int main(int argc, char **argv)
     static const char *const news[NEWS] = { "it rains", "it still rains", "the sun is out" };
     KIN_CHECK(kin_init(argc, argv));
     struct board *board = kin_alloc(sizeof *board);
+    KIN_CHECK(board != NULL ? 0 : KIN_ENOMEM);
     KIN_CHECK(kin_lock_init(&board->lock, NULL));
     KIN_CHECK(
         kin_condition_init(&board->changed, KIN_OPT(kin_condition_options, .lock = &board->lock)));

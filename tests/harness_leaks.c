@@ -89,8 +89,8 @@ static void list_mappings(struct list *list)
     }
 }
 
-/* /dev/shm is the machine's, and suites beside this one leave names there for a moment. Who may do so
- * has one of his own; others only know what the harness's own test leaves on purpose. */
+/* /dev/shm is the machine's, and suites beside this one leave names there for a moment. Who may do
+ * so has one of his own; others only know what the harness's own test leaves on purpose. */
 void have_own_names(void)
 {
     if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0) {

@@ -128,8 +128,8 @@ KIN_API int kin_log_set_level(int level);
  * logs just now may still finish with the handler before. What a handler logs goes to stderr. */
 KIN_API void kin_log_set_handler(kin_log_handler handler, void *ctx);
 
-/* Writes a line of your own: to stderr as "[WARNING/4711] text" with this process's pid. The newline
- * is added. */
+/* Writes a line of your own: to stderr as "[WARNING/4711] text" with this process's pid. The
+ * newline is added. */
 KIN_API void kin_log(int level, const char *format, ...) KIN_PRINTF(2, 3);
 
 #ifdef __cplusplus

@@ -23,10 +23,10 @@ extern "C" {
  * Threads:   any.
  * Processes: every process of the family.
  * Fork:      shared, not copied.
- * Death:     who dies while he waits swallows no notification that comes after it; one that he had
- *            been given goes with him. Who dies while he notifies has notified some, or none; the
- *            lock goes on as a lock does. So who takes it with KIN_OWNER_DIED notifies, for the dead
- *            may not have come to that; and where others may die, all are notified, not one. */
+ * Death:     who dies while he waits swallows no notification that comes after it; one that he
+ *            had been given goes with him. Who dies while he notifies has notified some, or none;
+ *            the lock goes on as a lock does. So who takes it with KIN_OWNER_DIED notifies, for
+ *            the dead may not have come to that; and where others may die, all are notified. */
 typedef struct kin_condition {
     uint64_t kin__private[8];
 } kin_condition;
@@ -43,16 +43,16 @@ typedef struct kin_condition_options {
  * Threads:   any; each is a party.
  * Processes: every process of the family.
  * Fork:      shared, not copied.
- * Death:     when somebody dies who has come and waits, the barrier breaks: the others get KIN_EBROKEN
- *            within 100 ms. */
+ * Death:     when somebody dies who has come and waits, the barrier breaks: the others get
+ *            KIN_EBROKEN within 100 ms. */
 typedef struct kin_barrier {
     uint64_t kin__private[8];
 } kin_barrier;
 #define kin_barrier_KIND 12
 
 typedef struct kin_barrier_options {
-    /* the last to come calls it, before any goes on; all have to have it: a function of the program,
-     * or of a library that they have loaded */
+    /* the last to come calls it, before any goes on; all have to have it: a function of the
+     * program, or of a library that they have loaded */
     void (*action)(void *ctx);
     void *ctx;            /* in the family's memory, or NULL */
     double timeout;       /* seconds for those who wait without one; 0: none */
@@ -61,8 +61,8 @@ typedef struct kin_barrier_options {
 
 /* ---- conditions ------------------------------------------------------------------------ */
 
-/* Makes a condition. `options` may be NULL. KIN_ENOMEM leaves *ret_condition alone. A lock that they name
- * has to be freed after it. */
+/* Makes a condition. `options` may be NULL; a lock that they name has to be freed after it.
+ * KIN_ENOMEM leaves *ret_condition alone. */
 KIN_API int kin_condition_new(kin_condition **ret_condition, const kin_condition_options *options);
 
 /* Ends the condition for all, as kin_lock_free does with a lock. */
@@ -78,21 +78,22 @@ KIN_API int kin_condition_acquire(kin_condition *condition, double timeout);
 KIN_API int kin_condition_release(kin_condition *condition);
 
 /* Lets go of the lock (of an rlock wholly), sleeps until it is notified, and takes the lock again,
- * however that ended and however long that takes: 0, or KIN_OWNER_DIED (also at the end of the time)
- * when who had the lock in between died with it; KIN_ETIMEDOUT. It may also return for no reason: look
- * whether what you wait for is true. KIN_ENOMEM, with the lock, when there is no room to wait.
- * KIN_ESTATE when this process does not hold the lock; KIN_ECLOSED, then without it, when the
- * condition or its lock was freed. */
+ * however that ended and however long that takes: 0, or KIN_OWNER_DIED (also at the end of the
+ * time) when who had the lock in between died with it; KIN_ETIMEDOUT. It may also return for no
+ * reason: look whether what you wait for is true. KIN_ENOMEM, with the lock, when there is no room
+ * to wait. KIN_ECLOSED when the condition was freed: still with the lock, if the options named one
+ * (release it by its own verb: the condition's knows it no more); without, if the lock has ended,
+ * as a condition's own does. KIN_ESTATE when this process does not hold the lock. */
 KIN_API int kin_condition_wait(kin_condition *condition, double timeout);
 
 /* Waits until predicate(ctx), which is called with the lock held, once at first and once after each
- * wake-up, is true: 0, or KIN_OWNER_DIED when
- * somebody died with the lock meanwhile. KIN_ETIMEDOUT when it was false at the end of the time. */
+ * wake-up, is true: 0, or KIN_OWNER_DIED when somebody died with the lock meanwhile. KIN_ETIMEDOUT
+ * when it was false at the end of the time. */
 KIN_API int kin_condition_wait_for(kin_condition *condition, bool (*predicate)(void *ctx),
                                    void *ctx, double timeout);
 
-/* Wakes the `n` who have waited longest, or all, of those who live. KIN_ESTATE when this process does not
- * hold the lock. How many were woken. */
+/* Wakes the `n` who have waited longest, or all, of those who live. KIN_ESTATE when this process
+ * does not hold the lock. How many were woken. */
 KIN_API int kin_condition_notify(kin_condition *condition, unsigned n);
 KIN_API int kin_condition_notify_all(kin_condition *condition);
 
@@ -111,10 +112,11 @@ KIN_API int kin_barrier_init(kin_barrier *barrier, unsigned parties,
                              const kin_barrier_options *options);
 KIN_API void kin_barrier_done(kin_barrier *barrier);
 
-/* Waits until all parties have come: each gets a number of its own, 0 to parties - 1. KIN_EBROKEN when it
- * is broken, or breaks meanwhile; KIN_ETIMEDOUT, which breaks it for the others; KIN_ENOTFOUND, which
- * does so too, when this process has not loaded the action. Where more come than there are parties,
- * the rest are of the next round; whose time is over before that begins breaks nothing. */
+/* Waits until all parties have come: each gets a number of its own, 0 to parties - 1. KIN_EBROKEN
+ * when it is broken, or breaks meanwhile; KIN_ETIMEDOUT, which breaks it for the others;
+ * KIN_ENOTFOUND, which does so too, when this process has not loaded the action. Where more come
+ * than there are parties, the rest are of the next round; whose time is over before that begins
+ * breaks nothing. */
 KIN_API int kin_barrier_wait(kin_barrier *barrier, double timeout);
 
 /* Breaks it, for who waits and who comes. */

@@ -25,8 +25,8 @@ extern "C" {
 #endif
 
 /* `size` zeroed bytes that the family shares, aligned to 16 (from 64 bytes on to 64). NULL when
- * there is no room (kin_errmsg() says why), and for a size of 0. kin_shared and kin_free want this very
- * pointer, not one to a place inside. */
+ * there is no room (kin_errmsg() says why), and for a size of 0. kin_shared and kin_free want this
+ * very pointer, not one to a place inside. */
 KIN_API void *kin_alloc(size_t size);
 
 /* The same bytes in `size` bytes elsewhere; what is added is zeroed, and the old place is freed. So
@@ -48,7 +48,8 @@ typedef struct kin_usage_info {
     unsigned processes; /* members that are alive */
 } kin_usage_info;
 
-/* Counts, after what the dead held was given back; takes time in proportion to the domain's size. */
+/* Counts, after what the dead held was given back; takes time in proportion to the domain's
+ * size. */
 KIN_API int kin_usage(kin_usage_info *ret_usage);
 
 /* How the domain is to be made: before any other call into the library, else KIN_ESTATE. */

@@ -78,7 +78,8 @@ KIN_API int kin_pool_close(kin_pool *pool);
 KIN_API int kin_pool_terminate(kin_pool *pool);
 
 /* Waits for the end of a pool that was closed or terminated. KIN_ESTATE: it was not;
- * KIN_ETIMEDOUT; KIN_EBROKEN: its supervisor was killed; KIN_EDEADLK: asked in one of its workers. */
+ * KIN_ETIMEDOUT; KIN_EBROKEN: its supervisor was killed; KIN_EDEADLK: asked in one of its
+ * workers. */
 KIN_API int kin_pool_join(kin_pool *pool, double timeout);
 
 /* Terminates what still runs, and frees the pool; futures stay good. NULL is fine. */
@@ -100,9 +101,9 @@ KIN_API int kin_pool_submit(kin_pool *pool, kin_fn fn, kin_obj args,
 KIN_API int kin_pool_map(kin_pool *pool, kin_fn fn, kin_obj items, const kin_map_options *options,
                          kin_obj *ret_results);
 
-/* The result, as often as you like (but once only if a kin_buffer is in it); the code of a task that
- * failed, with its text in kin_errmsg(); KIN_ETIMEDOUT; KIN_EDEADLK: asked in a worker of the same
- * pool, for a task that is not done. */
+/* The result, as often as you like (but once only if a kin_buffer is in it); the code of a task
+ * that failed, with its text in kin_errmsg(); KIN_ETIMEDOUT; KIN_EDEADLK: asked in a worker of the
+ * same pool, for a task that is not done. */
 KIN_API int kin_future_get(kin_future *future, kin_obj *ret_result, double timeout);
 
 /* Waits until the task is done, well or badly: 0, KIN_ETIMEDOUT, KIN_EBROKEN, KIN_EDEADLK. */

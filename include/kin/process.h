@@ -17,28 +17,28 @@
  *
  * There are three ways to start a child:
  *
- *   fork        It sees all that its parent had in memory, as a copy. The quickest, and the default;
- *               not for programs that have threads by then, for a lock that another thread holds is
- *               never released in the child.
+ *   fork        It sees all that its parent had in memory, as a copy. The quickest, and the
+ *               default; not for programs that have threads by then, for a lock that another thread
+ *               holds is never released in the child.
  *   spawn       A fresh image of the same program, from the top of main to kin_init, which never
  *               returns there. Nothing comes along but what is listed below; the cost does not grow
  *               with the parent's memory.
- *   forkserver  Forked by a fresh image that has done nothing but wait: as clean as spawn, nearly as
- *               quick as fork. The server starts when the first such child does, and ends with the
- *               last process that could ask it.
+ *   forkserver  Forked by a fresh image that has done nothing but wait: as clean as spawn, nearly
+ *               as quick as fork. The server starts when the first such child does, and ends with
+ *               the last process that could ask it.
  *
- * However it was started, a child has: its function and arguments, with every kin_shared in them; the
- * family's memory, at the same addresses; name, daemon flag, authentication key, start method, log
- * level; its starter's working directory, stdin, stdout and stderr, signal mask and ignored signals;
- * and the descriptors that its options list. A forked child has everything else as well. A child of
- * the fork server has the environment and the limits of the time when the server started.
+ * However it was started, a child has: its function and arguments, with every kin_shared in them;
+ * the family's memory, at the same addresses; name, daemon flag, authentication key, start method,
+ * log level; its starter's working directory, stdin, stdout and stderr, signal mask and ignored
+ * signals; and the descriptors that its options list. A forked child has everything else as well. A
+ * child of the fork server has the environment and the limits of the time when the server started.
  *
  * It runs its function and ends; no code of its parent's runs after that, and what both have
  * buffered for stdout and stderr is printed once.
  *
  * The result of the function is the child's exit code: none is 0, an int is that code (of which the
- * kernel keeps the lowest 8 bits; 255 for one of more than 64 bits), true is 1, an error is 1, and its
- * text goes to stderr; what is none of these is 0.
+ * kernel keeps the lowest 8 bits; 255 for one of more than 64 bits), true is 1, an error is 1, and
+ * its text goes to stderr; what is none of these is 0.
  */
 #ifndef KIN_PROCESS_H
 #define KIN_PROCESS_H
@@ -81,8 +81,8 @@ typedef struct kin_process_options {
 /* ---- at the top of main --------------------------------------------------------------- */
 
 /* Makes this process the first of a family. In a child that was spawned it runs what the child was
- * started for, and does not return: so it belongs at the top of main. A program without it can fork,
- * and cannot spawn. */
+ * started for, and does not return: so it belongs at the top of main. A program without it can
+ * fork, and cannot spawn. */
 KIN_API int kin_init(int argc, char **argv);
 
 /* How children are started whose options do not say: "fork" unless it was set. KIN_EINVAL for what
@@ -127,7 +127,8 @@ KIN_API int kin_process_start(kin_process *process);
 /* Waits until the child has ended: 0, however it ended. KIN_ETIMEDOUT; KIN_ESTATE before start. */
 KIN_API int kin_process_join(const kin_process *process, double timeout);
 
-/* Sends SIGTERM, SIGKILL, SIGINT. 0 also when the child has ended before; KIN_ESTATE before start. */
+/* Sends SIGTERM, SIGKILL, SIGINT. 0 also when the child has ended before; KIN_ESTATE before
+ * start. */
 KIN_API int kin_process_terminate(kin_process *process);
 KIN_API int kin_process_kill(kin_process *process);
 KIN_API int kin_process_interrupt(kin_process *process);
@@ -173,10 +174,10 @@ KIN_API bool kin_process_daemon(const kin_process *process);
  * is opened when it is asked for. KIN_ESTATE before start, KIN_EMFILE. */
 KIN_API int kin_process_sentinel(const kin_process *process);
 
-/* Why the child crashed, if SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT did not find a handler in it,
- * nor was blocked or ignored (what then ends it, or an overflow of the stack of another thread than
- * the first, is not told): there as soon as it happens, also while the kernel still writes a core.
- * KIN_ENOTFOUND when it has not crashed. What it says is valid until kin_process_free. */
+/* Why the child crashed, if SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT did not find a handler in
+ * it, nor was blocked or ignored (what then ends it, or an overflow of the stack of another thread
+ * than the first, is not told): there as soon as it happens, also while the kernel still writes a
+ * core. KIN_ENOTFOUND when it has not crashed. What it says is valid until kin_process_free. */
 typedef struct kin_crash_info {
     int signal;
     int code;         /* the si_code of the signal */
@@ -191,8 +192,8 @@ KIN_API int kin_process_crash_info(const kin_process *process, kin_crash_info *r
 KIN_API const void *kin_process_authkey(const kin_process *process, size_t *ret_size);
 KIN_API int kin_set_authkey(const void *key, size_t size);
 
-/* The process in a line, as Python shows it: <Process name='x' pid=12 parent=11 started>. free() it;
- * NULL with a sentence. */
+/* The process in a line, as Python shows it: <Process name='x' pid=12 parent=11 started>. free()
+ * it; NULL with a sentence. */
 KIN_API char *kin_process_repr(const kin_process *process);
 
 /* This process, as its parent made it, or "MainProcess". Nothing to free. Never NULL. */
@@ -203,8 +204,8 @@ KIN_API const kin_process *kin_current_process(void);
 KIN_API const kin_process *kin_parent_process(void);
 
 /* This process's children that run, the one started last first: up to `room` of them into
- * `ret_children`, each to be freed with kin_process_free, and how many there are in all. Reaps those
- * that have ended. */
+ * `ret_children`, each to be freed with kin_process_free, and how many there are in all. Reaps
+ * those that have ended. */
 KIN_API int kin_active_children(kin_process **ret_children, size_t room);
 
 #ifdef __cplusplus

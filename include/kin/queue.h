@@ -30,7 +30,8 @@ extern "C" {
  * Threads:   any thread may put and get.
  * Processes: every process of the family, however it got the pointer: it lies in shared memory.
  * Fork:      the child uses the same queue.
- * Death:     a process killed inside put or get loses at most the message in its hand; nobody hangs.
+ * Death:     a process killed inside put or get loses at most the message in its hand; nobody
+ *            hangs.
  */
 typedef struct kin_queue kin_queue;
 #define kin_queue_KIND 6 /* for kin_as(kin_queue, object) */

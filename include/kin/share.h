@@ -98,8 +98,9 @@ KIN_API int kin_value_new(kin_value **ret_value, char typecode, kin_obj initial,
 KIN_API void kin_value_free(kin_value *value);
 KIN_AUTO(kin_value)
 
-/* Reads, or writes, under the lock. 0, or KIN_OWNER_DIED (it was done all the same); KIN_ETYPE,
- * KIN_ERANGE: nothing was written; KIN_EFREED, KIN_ECLOSED when it was freed while we waited. What kin_value_get hands out is yours, what
+/* Reads, or writes, under the lock. 0, or KIN_OWNER_DIED (it was done all the same; a call that
+ * fails leaves that to the next one); KIN_ETYPE, KIN_ERANGE: nothing was written; KIN_EFREED,
+ * KIN_ECLOSED when it was freed while we waited. What kin_value_get hands out is yours, what
  * kin_value_set is given is gone. */
 KIN_API int kin_value_get(kin_value *value, kin_obj *ret_object);
 KIN_API int kin_value_set(kin_value *value, kin_obj object);
@@ -138,13 +139,13 @@ KIN_API int kin_array_set(kin_array *array, int64_t index, kin_obj object);
 
 /* Items from `from` up to, not including, `to`, as Python's array[from:to]: negative ones count
  * from the end, what lies beyond is cut, so (0, INT64_MAX) is all. A list; of a 'c' array bytes,
- * of a 'u' or 'w' array a str. To set a slice takes as many items as it has (KIN_ERANGE), and writes all
- * of them or none. */
+ * of a 'u' or 'w' array a str. To set a slice takes as many items as it has (KIN_ERANGE), and
+ * writes all of them or none. */
 KIN_API int kin_array_slice(kin_array *array, int64_t from, int64_t to, kin_obj *ret_list);
 KIN_API int kin_array_set_slice(kin_array *array, int64_t from, int64_t to, kin_obj list);
 
-/* A 'c', 'u' or 'w' array as a string that ends at its first zero, or with the array. To set it to a
- * shorter one writes a zero after that; KIN_ERANGE for a longer one. */
+/* A 'c', 'u' or 'w' array as a string that ends at its first zero, or with the array. To set it to
+ * a shorter one writes a zero after that; KIN_ERANGE for a longer one. */
 KIN_API int kin_array_value(kin_array *array, kin_obj *ret_string);
 KIN_API int kin_array_set_value(kin_array *array, kin_obj string);
 

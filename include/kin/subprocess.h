@@ -2,7 +2,8 @@
  *
  *     kin_completed_process done = { 0 };
  *     const char *const argv[] = { "sort", "-n", NULL };
- *     KIN_CHECK(kin_run(argv, KIN_OPT(kin_run_options, .input = "3\n1\n2\n", .capture = true), &done));
+ *     KIN_CHECK(kin_run(argv, KIN_OPT(kin_run_options, .input = "3\n1\n2\n", .capture = true),
+ *                       &done));
  *     fwrite(done.out, 1, done.out_size, stdout);
  *     kin_completed_process_done(&done);
  *
@@ -12,9 +13,9 @@
  * stdout and stderr as the options say, the descriptors that they list, and no others; signals
  * that are ignored here are ignored there, all others are at their defaults, and none is blocked.
  *
- * What this process has printed comes before what the program prints: stdout and stderr are flushed.
- * Input that a program does not read raises no SIGPIPE here: it need not read all of it. (Writing to
- * kin_popen_stdin yourself may.)
+ * What this process has printed comes before what the program prints: stdout and stderr are
+ * flushed. Input that a program does not read raises no SIGPIPE here: it need not read all of it.
+ * (Writing to kin_popen_stdin yourself may.)
  *
  * A program that cannot be started is an error of the call that tried: KIN_ENOENT (no such program,
  * or no such directory to start it in), KIN_EACCES, KIN_EAGAIN, KIN_ENOMEM, KIN_EMFILE; KIN_EOS for
@@ -78,8 +79,8 @@ KIN_API void kin_completed_process_done(kin_completed_process *completed);
  * relative path begins at .cwd; a NULL ends argv. `options` may be NULL; so may `ret_completed`.
  * KIN_ETIMEDOUT: it was killed (with its group, if it has one; its code is KIN_RUNNING if it is not
  * ours to kill) and what it had written until then is in *ret_completed; so it is with KIN_EFAILED,
- * and with KIN_ENOTFOUND, which .check makes of a code that nobody knows. Otherwise *ret_completed is
- * left as it was when the call fails, and the program was killed if it was started. */
+ * and with KIN_ENOTFOUND, which .check makes of a code that nobody knows. Otherwise *ret_completed
+ * is left as it was when the call fails, and the program was killed if it was started. */
 KIN_API int kin_run(const char *const argv[], const kin_run_options *options,
                     kin_completed_process *ret_completed);
 
@@ -110,13 +111,13 @@ KIN_AUTO(kin_popen)
 KIN_API int kin_popen_communicate(kin_popen *popen, const void *input, size_t size, double timeout,
                                   kin_completed_process *ret_completed);
 
-/* Waits until it has ended: how it did, as kin_popen_poll. KIN_ETIMEDOUT. A program that fills a pipe
- * nobody reads does not end. */
+/* Waits until it has ended: how it did, as kin_popen_poll. KIN_ETIMEDOUT. A program that fills a
+ * pipe nobody reads does not end. */
 KIN_API int kin_popen_wait(kin_popen *popen, double timeout);
 
-/* 0 also when it has ended before. With .group or .session all of the group gets the signal; what the
- * program has left behind there gets it also when it has ended itself (and when somebody else has
- * reaped it: from Linux 6.9). */
+/* 0 also when it has ended before. With .group or .session all of the group gets the signal; what
+ * the program has left behind there gets it also when it has ended itself (and when somebody else
+ * has reaped it: from Linux 6.9). */
 KIN_API int kin_popen_send_signal(kin_popen *popen, int signal);
 KIN_API int kin_popen_terminate(kin_popen *popen);
 KIN_API int kin_popen_kill(kin_popen *popen);
@@ -132,7 +133,8 @@ KIN_API int kin_popen_poll(kin_popen *popen);
 KIN_API int kin_popen_pid(const kin_popen *popen);
 
 /* This process's ends of the pipes, valid until the popen is freed or has communicated; -1 where
- * there is none. stdin is for writing. To read and write there waits, until somebody communicates. */
+ * there is none. stdin is for writing. To read and write there waits, until somebody
+ * communicates. */
 KIN_API int kin_popen_stdin(const kin_popen *popen);
 KIN_API int kin_popen_stdout(const kin_popen *popen);
 KIN_API int kin_popen_stderr(const kin_popen *popen);

@@ -65,8 +65,8 @@ typedef struct kin_rlock {
  * Threads:   any.
  * Processes: every process of the family; who releases need not have acquired, unless it is .owned.
  * Fork:      shared, not copied.
- * Death:     nobody hangs. What a dead process had acquired is gone, as for a signal that it took; if
- *            the semaphore is .owned, the next one who asks gets it, with KIN_OWNER_DIED. */
+ * Death:     nobody hangs. What a dead process had acquired is gone, as for a signal that it took;
+ *            if the semaphore is .owned, the next one who asks gets it, with KIN_OWNER_DIED. */
 typedef struct kin_semaphore {
     uint64_t kin__private[4];
 } kin_semaphore;
@@ -156,8 +156,8 @@ KIN_API void kin_semaphore_done(kin_semaphore *semaphore);
  * KIN_ETIMEDOUT, KIN_ECLOSED, KIN_EFREED. */
 KIN_API int kin_semaphore_acquire(kin_semaphore *semaphore, double timeout);
 
-/* Gives one. KIN_ESTATE when it is bounded and full (none grows above KIN_SEMAPHORE_MOST), or owned and
- * this process has none. */
+/* Gives one. KIN_ESTATE when it is bounded and full (none grows above KIN_SEMAPHORE_MOST), or owned
+ * and this process has none. */
 KIN_API int kin_semaphore_release(kin_semaphore *semaphore);
 
 /* ---- events --------------------------------------------------------------------------- */
@@ -197,20 +197,20 @@ KIN_API int kin_rlock_owner(const kin_rlock *lock, int *ret_pid, char *name, siz
 KIN_API bool kin_rlock_locked(const kin_rlock *lock);
 KIN_API unsigned kin_rlock_depth(const kin_rlock *lock);
 
-/* How many are left now, those of the dead among them if it is owned; and whether none is. -1, false,
- * with a sentence, for what is no semaphore. */
+/* How many are left now, those of the dead among them if it is owned; and whether none is. -1,
+ * false, with a sentence, for what is no semaphore. */
 KIN_API int kin_semaphore_value(const kin_semaphore *semaphore);
 KIN_API bool kin_semaphore_locked(const kin_semaphore *semaphore);
 
 /* Prints who of the family holds what, and who waits for what, a line each: all that was made by a
- * _new here, and the queues; and each process that sleeps for one of these, in one of its threads. */
+ * _new here, and the queues; and each process that sleeps for one of these, in one thread of it. */
 KIN_API int kin_dump(FILE *stream);
 
 /* Whether the event is set. False, with a sentence, for what is no event. */
 KIN_API bool kin_event_is_set(const kin_event *event);
 
 /* ---- locks for a block or a scope -------------------------------------------------------
- * For a kin_lock or a kin_rlock:
+ * For a kin_lock, kin_rlock or kin_semaphore, or the lock of a kin_condition:
  *
  *     KIN_WITH(lock) {
  *         ...
@@ -239,7 +239,7 @@ KIN_API bool kin_event_is_set(const kin_event *event);
 
 #define KIN__WITH(held, lock_and_code)                                                             \
     for (KIN__HELD(held) = KIN__HOLD(KIN__FIRST_TWO lock_and_code); !held.over; held.over = true)  \
-        if (held.lock != NULL || held.rlock != NULL)
+        if (held.thing != NULL)
 #define KIN__HELD(held) kin__held held __attribute__((cleanup(kin__held_end), unused))
 #define KIN__FIRST_TWO(lock, code, ...) lock, code
 #define KIN__UNIQUE(name, number) KIN__UNIQUE_(name, number)
@@ -251,38 +251,42 @@ KIN_API bool kin_event_is_set(const kin_event *event);
 #define KIN__HOLD_(held_lock, code)                                                                \
     _Generic((held_lock), kin_lock *                                                               \
              : kin__hold_lock, kin_rlock *                                                         \
-             : kin__hold_rlock)(held_lock, code)
+             : kin__hold_rlock, kin_semaphore *                                                    \
+             : kin__hold_semaphore, struct kin_condition *                                         \
+             : kin__hold_condition)(held_lock, code)
 #endif
 
 typedef struct kin__held {
-    kin_lock *lock; /* both NULL: not acquired */
-    kin_rlock *rlock;
+    void *thing; /* NULL: not acquired */
+    void (*release)(void *thing);
     bool over;
 } kin__held;
 
-static inline kin__held kin__hold_lock(kin_lock *lock, int *ret_code)
-{
-    int rv = kin_lock_acquire(lock, KIN_FOREVER);
-    kin__held held = { rv >= 0 ? lock : NULL, NULL, false };
-    if (ret_code != NULL) {
-        *ret_code = rv;
-    }
-    return held;
-}
+/* Of <kin/condition.h>. */
+struct kin_condition;
+KIN_API int kin_condition_acquire(struct kin_condition *condition, double timeout);
+KIN_API int kin_condition_release(struct kin_condition *condition);
 
-static inline kin__held kin__hold_rlock(kin_rlock *lock, int *ret_code)
-{
-    int rv = kin_rlock_acquire(lock, KIN_FOREVER);
-    kin__held held = { NULL, rv >= 0 ? lock : NULL, false };
-    if (ret_code != NULL) {
-        *ret_code = rv;
+#define KIN__HELD_TYPES(X) X(lock) X(rlock) X(semaphore) X(condition)
+#define KIN__HOLDS(type)                                                                           \
+    static inline void kin__release_##type(void *thing)                                            \
+    {                                                                                              \
+        (void)kin_##type##_release((struct kin_##type *)thing);                                    \
+    }                                                                                              \
+    static inline kin__held kin__hold_##type(struct kin_##type *thing, int *ret_code)              \
+    {                                                                                              \
+        int rv = kin_##type##_acquire(thing, KIN_FOREVER);                                         \
+        kin__held held = { rv >= 0 ? thing : NULL, kin__release_##type, false };                   \
+        if (ret_code != NULL) {                                                                    \
+            *ret_code = rv;                                                                        \
+        }                                                                                          \
+        return held;                                                                               \
     }
-    return held;
-}
+KIN__HELD_TYPES(KIN__HOLDS)
 
 static inline kin__held kin__hold_scope(kin__held held)
 {
-    if (held.lock == NULL && held.rlock == NULL) {
+    if (held.thing == NULL) {
         kin_log(KIN_LOG_ERROR, "KIN_HOLD goes on without the lock: %s", kin_errmsg());
     }
     return held;
@@ -290,23 +294,18 @@ static inline kin__held kin__hold_scope(kin__held held)
 
 static inline void kin__held_end(kin__held *held)
 {
-    if (held->lock != NULL) {
-        (void)kin_lock_release(held->lock);
-    }
-    if (held->rlock != NULL) {
-        (void)kin_rlock_release(held->rlock);
+    if (held->thing != NULL) {
+        held->release(held->thing);
     }
 }
 
 #ifdef __cplusplus
 }
-static inline kin__held kin__hold(kin_lock *lock, int *ret_code)
-{
-    return kin__hold_lock(lock, ret_code);
-}
-static inline kin__held kin__hold(kin_rlock *lock, int *ret_code)
-{
-    return kin__hold_rlock(lock, ret_code);
-}
+#define KIN__HOLDS_CPP(type)                                                                       \
+    static inline kin__held kin__hold(struct kin_##type *thing, int *ret_code)                     \
+    {                                                                                              \
+        return kin__hold_##type(thing, ret_code);                                                  \
+    }
+KIN__HELD_TYPES(KIN__HOLDS_CPP)
 #endif
 #endif

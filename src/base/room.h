@@ -15,8 +15,9 @@ int kin__fail(int code, const char *format, ...) KIN_PRINTF(2, 3);
 int kin__failure(void);
 
 /* kin__fail for a failed system call: -errno becomes our code (ENOMEM and ENOSPC: KIN_ENOMEM;
- * EMFILE, ENFILE: KIN_EMFILE; EACCES, EPERM: KIN_EACCES; EAGAIN of a fork, ENOENT, EEXIST, ETIMEDOUT
- * and EINTR: their namesakes; others: KIN_EOS), and the kernel's text is added to the sentence. */
+ * EMFILE, ENFILE: KIN_EMFILE; EACCES, EPERM: KIN_EACCES; EAGAIN of a fork, ENOENT, EEXIST,
+ * ETIMEDOUT and EINTR: their namesakes; others: KIN_EOS), and the kernel's text is added to the
+ * sentence. */
 int kin__fail_os(int error, const char *format, ...) KIN_PRINTF(2, 3);
 
 /* Ends a text of `length` bytes that had to be cut there, so that no UTF-8 character is halved: its

@@ -20,17 +20,19 @@
  *       FREEING is for the freer alone: a page with such a block is in use. Once it is over he must
  *       not touch the page, which may be the middle of a large block by then. Whoever has cleared
  *       the hint may claim the block a moment before it is over.
- *   R4  A ref is good while the generation in the header is the ref's, and it is not FREEING. No two
- *       large blocks have the same one: so it also tells apart those that lay across each other.
+ *   R4  A ref is good while the generation in the header is the ref's, and it is not FREEING. No
+ *       two large blocks have the same one: so it also tells apart those that lay across each
+ *       other.
  *   R5  A thread takes its process's current page in hand to claim blocks in it. So nobody claims
  *       in a page that another thread has abandoned.
  *
  * Death. Killed before the CAS: the block is free, only its hint is lost, until the sweep writes it
- * anew. After it, or in FREEING: the sweep frees the block. After `give`: the block is the family's,
- * and stays: whoever gives must have put it where others can find it (see queue/ring.c for how).
+ * anew. After it, or in FREEING: the sweep frees the block. After `give`: the block is the
+ * family's, and stays: whoever gives must have put it where others can find it (see queue/ring.c
+ * for how).
  *
- * Not here. Which page to allocate from (page.c); blocks that are FREEING for longer (cache.c); what
- * users see (alloc.c).
+ * Not here. Which page to allocate from (page.c); blocks that are FREEING for longer (cache.c);
+ * what users see (alloc.c).
  */
 #include "map.h"
 
@@ -53,7 +55,7 @@ void kin__block_hint(small_page *s, unsigned i)
     atomic_fetch_or(&s->free[i / 64], (uint64_t)1 << i % 64);
 }
 
-/* ---- from an address to its header -------------------------------------------------------------- */
+/* ---- from an address to its header ----------------------------------------------------------- */
 
 typedef struct place {
     block *header;
@@ -103,7 +105,7 @@ static void will_hold(uint64_t index, kin__id self)
     }
 }
 
-/* ---- new -------------------------------------------------------------------------------------------- */
+/* ---- new ------------------------------------------------------------------------------------- */
 
 /* Claims a block that the hints name, or returns NULL when they name none. */
 static block *claim_block(uint64_t index, const class_shape *shape, kin__id self, uint64_t tag)
@@ -251,7 +253,7 @@ void *kin__block_new_zeroed(size_t size, kin__type type, size_t from)
     return make_zeroed(size, type, from, &it) ? it.at : NULL;
 }
 
-/* ---- owners change ------------------------------------------------------------------------------ */
+/* ---- owners change --------------------------------------------------------------------------- */
 
 static void give(block *header)
 {
@@ -325,7 +327,7 @@ bool kin__block_take(kin__ref ref)
                                           BLOCK_STATE(BLOCK_GENERATION(state), self));
 }
 
-/* ---- free ----------------------------------------------------------------------------------------- */
+/* ---- free ------------------------------------------------------------------------------------ */
 
 /* The second half of freeing a small block: R3. */
 void kin__block_free_small(small_page *s, unsigned i, uint64_t freeing)
@@ -392,7 +394,7 @@ bool kin__block_discard(kin__ref ref)
     return self != KIN__NOBODY && find_shared(ref, &at, &state) && free_at(&at, state, self);
 }
 
-/* ---- refs, and questions -------------------------------------------------------------------------- */
+/* ---- refs, and questions --------------------------------------------------------------------- */
 
 kin__ref kin__block_ref(const void *p)
 {

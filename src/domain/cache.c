@@ -19,8 +19,8 @@
  *       until then: KEPT blocks of KEPT_CLASSES sizes, each of which may keep one page from serving
  *       another size.
  *
- * Death. A block put in, lying in or taken out of a cell is one that was being freed: the sweep ends
- * that. After the store it is a block like any other.
+ * Death. A block put in, lying in or taken out of a cell is one that was being freed: the sweep
+ * ends that. After the store it is a block like any other.
  *
  * Not here. The second half, and where blocks come from otherwise (block.c).
  */

@@ -63,7 +63,7 @@ unsigned kin__page_class_of(size_t size)
     return low;
 }
 
-/* ---- runs of pages ---------------------------------------------------------------------------- */
+/* ---- runs of pages --------------------------------------------------------------------------- */
 
 static bool claim_page(uint64_t index, kin__id self)
 {
@@ -215,7 +215,7 @@ void kin__page_free_run(uint64_t first)
     kin__page_free_claimed(first);
 }
 
-/* ---- pages of small blocks --------------------------------------------------------------------- */
+/* ---- pages of small blocks ------------------------------------------------------------------- */
 
 /* Gives a page to whoever looks for one with room: R5. */
 void kin__page_has_space(page *p)

@@ -65,7 +65,8 @@ kin__id kin__id_of(pid_t pid);
 /* Visits all who are alive. */
 void kin__each_member(void (*visit)(const kin__who *who, void *ctx), void *ctx);
 
-/* Around a sleep. There is one note a process: of its threads, the last who fell asleep is told of. */
+/* Around a sleep. There is one note a process: of its threads, the last who fell asleep is told
+ * of. */
 void kin__note_wait(const void *what);
 void kin__note_woken(const void *what);
 

@@ -5,7 +5,7 @@
  * its `life`, a robust mutex that it locks when it joins and never unlocks, is a hint that costs
  * some nanoseconds; the proof, for which the kernel is asked, costs some microseconds.
  *
- *      FREE --claim--> JOINING --life locked--> LIVE --proof--> DEAD --swept--> FREE, generation + 1
+ *    FREE --claim--> JOINING --life locked--> LIVE --proof--> DEAD --swept--> FREE, generation + 1
  *
  * Rules.
  *   R1  A slot is claimed by one CAS that writes pid and generation.
@@ -37,7 +37,7 @@ static bool is_taken(uint64_t state)
     return SLOT_PHASE(state) == SLOT_LIVE || SLOT_PHASE(state) == SLOT_DEAD;
 }
 
-/* ---- joining ------------------------------------------------------------------------------------ */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 static void make_life(slot *s)
 {
@@ -191,7 +191,7 @@ kin__id kin__self(void)
     return self;
 }
 
-/* ---- who is alive -------------------------------------------------------------------------------- */
+/* ---- who is alive ---------------------------------------------------------------------------- */
 
 /* With life in hand (R3, R4). False, and the slot free, when its process has ended. */
 static bool prove(slot *s, uint64_t state, kin__id id)

@@ -28,8 +28,8 @@ kin_obj kin__obj_lend(kin_obj o);
 /* Releases what was given; a borrowed one stays its owner's. */
 void kin__obj_drop(kin_obj given);
 
-/* What was given to another process by a fork, which has a copy: forgets the buffers in it, for their
- * bytes are that process's now, and releases it. */
+/* What was given to another process by a fork, which has a copy: forgets the buffers in it, for
+ * their bytes are that process's now, and releases it. */
 void kin__obj_sent(kin_obj o);
 
 /* 0, or the code of an invalid object with a sentence, which quotes kin_errmsg() if that still says

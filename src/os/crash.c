@@ -1,8 +1,9 @@
 /* crash.c - what a process says when it crashes.
  *
- * Idea. A handler on a stack of its own, for an overflow leaves no other, goes through steps. Each is
- * tried once: whoever crashes in one, or stays in it for a second, goes on with the next from there.
- * So the steps need not be safe; the first are the ones that matter most, and need nothing at all.
+ * Idea. A handler on a stack of its own, for an overflow leaves no other, goes through steps. Each
+ * is tried once: whoever crashes in one, or stays in it for a second, goes on with the next from
+ * there. So the steps need not be safe; the first are the ones that matter most, and need nothing
+ * at all.
  *
  *      publish 1, hook -> take frames -> name frames -> publish 2, hook -> print -> die of it
  *      signal, address     (unwinder)   (loader's lock)    all of it      (stderr)
@@ -10,23 +11,25 @@
  *              +--- a crash, a second ------->+------->  ...  -+
  *
  * Rules.
- *   R1  Nothing here allocates, or uses stdio. The unwinder is linked in: backtrace() would load it,
- *       which takes a spawned child a fifth of a millisecond.
+ *   R1  Nothing here allocates, or uses stdio. The unwinder is linked in: backtrace() would load
+ *       it, which takes a spawned child a fifth of a millisecond.
  *   R2  One thread reports. Others that crash meanwhile wait for the process's end.
- *   R3  The handler raises the signal again, to be delivered when it returns: so status, core and the
- *       registers in it are those of the crash, whoever sent the signal, and however often it crashed.
- *   R4  A process tells the record only if it watches itself: its forked children crash for themselves.
+ *   R3  The handler raises the signal again, to be delivered when it returns: so status, core and
+ *       the registers in it are those of the crash, whoever sent the signal, and however often it
+ *       crashed.
+ *   R4  A process tells the record only if it watches itself: its forked children crash for
+ *       themselves.
  *   R5  A disposition that is not the default one is somebody's, and stays.
  *
- * dladdr takes the loader's lock, and there is no other way to a module that was loaded a moment ago.
- * Who may hold that lock for ever (a thread that crashed in dlopen waits here) costs the frames, not
- * the rest.
+ * dladdr takes the loader's lock, and there is no other way to a module that was loaded a moment
+ * ago. Who may hold that lock for ever (a thread that crashed in dlopen waits here) costs the
+ * frames, not the rest.
  *
- * Death. Killed at any step: what was published is there, and the rest is not. The text is ended by a
- * zero at every moment, provided that the record was zeroed before.
+ * Death. Killed at any step: what was published is there, and the rest is not. The text is ended by
+ * a zero at every moment, provided that the record was zeroed before.
  *
- * Not here. An overflow of the stack of a thread other than the one that called watch: it has no other
- * stack, and dies of SIGSEGV untold.
+ * Not here. An overflow of the stack of a thread other than the one that called watch: it has no
+ * other stack, and dies of SIGSEGV untold.
  */
 #include "room.h"
 
@@ -275,7 +278,8 @@ static void take_frames(void)
     *registers = saved;
 }
 
-/* The frames of the handler itself come first; under a sanitizer it was not the kernel who called. */
+/* The frames of the handler itself come first; under a sanitizer it was not the kernel who
+ * called. */
 static unsigned first_frame(void)
 {
     for (unsigned i = 0; i < FRAMES; i++) {

@@ -326,7 +326,8 @@ static long count_list(const char *text)
     }
 }
 
-/* The kernel's list first: sysconf counts no more than the affinity has in musl, and in glibc 2.34. */
+/* The kernel's list first: sysconf counts no more than the affinity has in musl, and in glibc
+ * 2.34. */
 int kin__os_processors(void)
 {
     char text[4096];

@@ -153,7 +153,8 @@ static bool pin(const char *path)
            (dlopen != NULL && dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != NULL);
 }
 
-/* What dlopen was given may begin at a directory that nobody is in by the time that it is needed. */
+/* What dlopen was given may begin at a directory that nobody is in by the time that it is
+ * needed. */
 static const char *whole_name(const char *file)
 {
     bool relative = file[0] != '/' && strchr(file, '/') != NULL;

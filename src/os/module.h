@@ -17,8 +17,8 @@ int kin__os_module_of(uintptr_t address, uint64_t *ret_id, uint64_t *ret_offset)
 /* The other way: 0, -KIN__NO_MODULE or -KIN__NO_CODE. */
 int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address);
 
-/* The files of the modules that were asked for so far, but for the program itself: how many, at most
- * `room`. They stay loaded, and the names valid. */
+/* The files of the modules that were asked for so far, but for the program itself: how many, at
+ * most `room`. They stay loaded, and the names valid. */
 int kin__os_module_files(const char **ret_files, int room);
 
 /* Looks at all modules that are loaded, so that children need not. */

@@ -191,13 +191,13 @@ typedef struct kin__spawn {
  * ignored here are ignored there, others are at their defaults. Flushes nothing. */
 pid_t kin__os_spawn(const kin__spawn *how);
 
-/* The exit code of a child that has ended, minus the signal that killed it: 0, and it is reaped (with
- * `keep` it is not yet); 1: somebody else had reaped it, and the pidfd knew; -EAGAIN: it runs;
- * -ECHILD: nobody knows. pidfd may be -1. */
+/* The exit code of a child that has ended, minus the signal that killed it: 0, and it is reaped
+ * (with `keep` it is not yet); 1: somebody else had reaped it, and the pidfd knew; -EAGAIN: it
+ * runs; -ECHILD: nobody knows. pidfd may be -1. */
 int kin__os_ended(pid_t pid, int pidfd, bool keep, int *ret_code);
 
-/* Signals the group that a process leads or led, also when somebody has reaped that: 0 when there is
- * nobody left, too; -EINVAL or -ENOSYS where the kernel cannot (before Linux 6.9), -EBADF. */
+/* Signals the group that a process leads or led, also when somebody has reaped that: 0 when there
+ * is nobody left, too; -EINVAL or -ENOSYS where the kernel cannot (before Linux 6.9), -EBADF. */
 int kin__os_signal_group_by(int pidfd, int signal);
 
 /* ---- messages with descriptors (message.c) ---------------------------------------------- */
@@ -272,8 +272,8 @@ typedef struct kin__crash {
 /* From now on a fault of this process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) that finds no
  * handler is told: to *record, which may be NULL, to `hook`, which may be NULL too and is called in
  * the signal handler after each step of record->published, and with its frames to stderr, where
- * `name` names this process. Then the process dies of it as if there were no handler. Forked children
- * go on telling stderr; record and hook are told only of the process that called this. */
+ * `name` names this process. Then the process dies of it as if there were no handler. Forked
+ * children go on telling stderr; record and hook are told only of the process that called this. */
 void kin__os_watch_crashes(kin__crash *record, const char *name, void (*hook)(void));
 
 /* What of that takes time, and is inherited by forked children: before a fork, done once for all.

@@ -55,7 +55,8 @@
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
 
-/* R2. clang's no_sanitize("thread") leaves calls that count frames, and a child never counts down. */
+/* R2. clang's no_sanitize("thread") leaves calls that count frames, and a child never counts
+ * down. */
 #ifndef __has_attribute
 #define __has_attribute(x) 0
 #endif
@@ -210,8 +211,8 @@ BARE static void let_signals_in(const void *mask)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask != NULL ? mask : none, NULL, MASK_SIZE);
 }
 
-/* Comes back only with what stopped it: the first file that was there and could not be run, unless a
- * later one can. */
+/* Comes back only with what stopped it: the first file that was there and could not be run, unless
+ * a later one can. */
 BARE static int execute(const kin__spawn *how)
 {
     const char *const *env = how->env != NULL ? how->env : (const char *const *)environ;
@@ -329,8 +330,8 @@ static bool remembers(int pidfd, int *ret_status)
     return true;
 }
 
-/* By the pidfd: when somebody else has reaped this one, the number may be another child's. Not every
- * kernel waits by it, and the program may have closed it. */
+/* By the pidfd: when somebody else has reaped this one, the number may be another child's. Not
+ * every kernel waits by it, and the program may have closed it. */
 static int look(pid_t pid, int pidfd, int flags, siginfo_t *ret_info)
 {
     int rv = pidfd < 0 ? -1 : waitid(BY_PIDFD, (id_t)pidfd, ret_info, flags);

@@ -60,7 +60,8 @@ static int wait_for_chunk(mapping *m, size_t index)
                : rv;
 }
 
-/* Waits for all chunks, as long as that makes sense. The first failure counts, after all have ended. */
+/* Waits for all chunks, as long as that makes sense. The first failure counts, after all have
+ * ended. */
 static int collect(mapping *m, kin__progress *progress, kin_obj *results)
 {
     int first = 0;

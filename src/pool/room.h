@@ -40,13 +40,13 @@ struct kin_pool {
     kin__worker workers[];
 };
 
-/* A task's state is a word: its phase, whether its future has been let go, and who has it in hand: he
- * runs it, or has ended it and wakes who waits for it, or frees it. */
+/* A task's state is a word: its phase, whether its future has been let go, and who has it in hand:
+ * he runs it, or has ended it and wakes who waits for it, or frees it. */
 enum kin__task_phase {
     KIN__TASK_QUEUED = 0,
     KIN__TASK_RUNNING,
     KIN__TASK_DONE, /* `result` is a flat object: what it returned, or the error it is */
-    KIN__TASK_LOST, /* `code` and `text` say why, or an error in `result` that has room for it all */
+    KIN__TASK_LOST, /* `code` and `text` say why, or an error in `result`, which has more room */
 };
 
 #define KIN__TASK_LET_GO ((uint64_t)1 << 40)

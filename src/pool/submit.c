@@ -84,7 +84,7 @@ int kin_pool_submit(kin_pool *pool, kin_fn fn, kin_obj args, const kin_submit_op
     return rv;
 }
 
-/* ---- futures ----------------------------------------------------------------------------------------- */
+/* ---- futures --------------------------------------------------------------------------------- */
 
 static kin__task *task_of(const kin_future *future, const char *verb, int *ret_code)
 {

@@ -2,8 +2,8 @@
  *
  * Idea. The pool's phase says what is wanted; after each event the nursery brings its children in
  * line with it. A worker's death is looked at first, his task is ended, and then only another one
- * is forked, for that may take a while in a large program. A worker that crashes says so before he is
- * dead, and his task ends then; another one comes when he is gone.
+ * is forked, for that may take a while in a large program. A worker that crashes says so before he
+ * is dead, and his task ends then; another one comes when he is gone.
  *
  *      phase         wanted
  *      OPEN          a worker at every place

@@ -8,12 +8,12 @@
  *        +------- lose --------+----> LOST     (the worker died; the pool was terminated)
  *
  * Rules.
- *   R1  Only the runner writes `result`; only who ends the task in LOST writes code and text (a long
- *       one as an error, in `result`), when the runner cannot go on, and he does so before the CAS;
- *       two who try that have the same to say.
+ *   R1  Only the runner writes `result`; only who ends the task in LOST writes code and text (a
+ *       long one as an error, in `result`), when the runner cannot go on, and he does so before the
+ *       CAS; two who try that have the same to say.
  *   R2  A result's block is named in the task, then given to the family, then the state says DONE.
- *   R3  Whoever ends a task stands in its state until he has woken those who wait; then he wipes his
- *       name out, and does not touch the task again: it may be gone at once.
+ *   R3  Whoever ends a task stands in its state until he has woken those who wait; then he wipes
+ *       his name out, and does not touch the task again: it may be gone at once.
  *   R4  LET_GO is a bit of the state. A task that is over and let go is freed by whom the state
  *       names: who ended it, when he finds the bit; else who sets the bit, and writes his name.
  *   R5  The buffers in a flat copy belong to its reader: free_task has only those nobody read.
@@ -83,7 +83,7 @@ bool kin__task_is_over(const kin__task *task)
     return is_over(atomic_load(&task->state));
 }
 
-/* ---- freeing ---------------------------------------------------------------------------------------- */
+/* ---- freeing --------------------------------------------------------------------------------- */
 
 static void discard_result(kin__task *task)
 {
@@ -149,7 +149,7 @@ void kin__task_let_go(kin__task *task)
     }
 }
 
-/* ---- ending ---------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 /* The flat copy of an object in a block of ours. NULL with a sentence when it cannot be sent. */
 static void *write_result(kin_obj o, int *ret_code)
@@ -257,7 +257,7 @@ void kin__task_finish(kin__task *task, kin_obj returned)
     (void)end(task, mine, KIN__TASK_DONE);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 int kin__task_result(kin__task *task, kin_obj *ret_result)
 {

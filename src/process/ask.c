@@ -1,12 +1,12 @@
 /* ask.c - how a starter has a child forked by the fork server, and the server made.
  *
- * Idea. The server is made when the first one asks, by one thread; its client end is inherited by all
- * that start or fork later, each start method in its own way. A request is one message; the answer
- * comes on a line of its own, whose other end went along with the request.
+ * Idea. The server is made when the first one asks, by one thread; its client end is inherited by
+ * all that start or fork later, each start method in its own way. A request is one message; the
+ * answer comes on a line of its own, whose other end went along with the request.
  *
  * Rules.
- *   R1  The number of the client end is never another thing's once it was made: threads use it without
- *       a lock, and a new server takes the old one's number.
+ *   R1  The number of the client end is never another thing's once it was made: threads use it
+ *       without a lock, and a new server takes the old one's number.
  *   R2  Our copy of what we send away is closed as soon as it is sent, also in a child that another
  *       thread forks meanwhile (children.c): else the end of a server would not be seen.
  *
@@ -25,7 +25,7 @@
 static _Atomic int client = -1;  /* our end (R1) */
 static _Atomic unsigned servers; /* how many there were: to tell one from the next */
 
-/* ---- making a server -------------------------------------------------------------------------- */
+/* ---- making a server ------------------------------------------------------------------------- */
 
 static _Atomic pid_t making; /* who makes one just now; a forked child is not it */
 static kin_fn preload;
@@ -131,8 +131,8 @@ static int take_client(kin_process *server)
     return 0;
 }
 
-/* As a process that is being started: in a child that another thread forks meanwhile, it is forgotten
- * like any other (R2). */
+/* As a process that is being started: in a child that another thread forks meanwhile, it is
+ * forgotten like any other (R2). */
 static int make_server(void)
 {
     kin_process server = { .name = "forkserver",
@@ -183,7 +183,7 @@ static int need_server(unsigned lost)
     }
 }
 
-/* ---- asking ------------------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static void add(kin__message *m, request *r, int which, int fd)
 {

@@ -52,7 +52,8 @@ struct kin_process {
 
 /* ---- process.c ---- */
 
-/* A process object like `like`, with copies of what that points to; NULL when there is no memory. */
+/* A process object like `like`, with copies of what that points to; NULL when there is no
+ * memory. */
 kin_process *kin__process_make(const kin_process *like);
 
 /* In a child: its key is its own. */
@@ -70,8 +71,9 @@ void kin__process_unlock(void);
 /* Locks, if that is this process's child and was started. */
 int kin__process_lock_child(const kin_process *process, const char *verb);
 
-/* With the lock held: the first of a list of all that were started; gives up a use; finds out whether
- * it has ended, and reaps it; its exit code, for which it may let go of the lock for a while. */
+/* With the lock held: the first of a list of all that were started; gives up a use; finds out
+ * whether it has ended, and reaps it; its exit code, for which it may let go of the lock for a
+ * while. */
 kin_process *kin__process_list(void);
 void kin__process_drop(kin_process *process);
 void kin__process_settle(kin_process *process);
@@ -105,12 +107,12 @@ void kin__process_end_children(void);
  * A child that is forked has it, too, if it is to be a daemon. */
 int kin__process_tether(void);
 
-/* The other side: this process dies when that pipe has no writer any more. 0, or -errno; -ESRCH when
- * it has none now. Closes the end. */
+/* The other side: this process dies when that pipe has no writer any more. 0, or -errno; -ESRCH
+ * when it has none now. Closes the end. */
 int kin__process_tie(int end);
 
-/* In a forked child, first of all: closes what was its parent's, but for the end that a daemon is to be
- * tied to. */
+/* In a forked child, first of all: closes what was its parent's, but for the end that a daemon is
+ * to be tied to. */
 void kin__process_untie(bool keep_tether);
 
 /* Where there are no pidfds: the pipe by which the process will be watched; and in the child. */

@@ -5,7 +5,7 @@
  * until the child has ended, without reaping it, and looks again. Whoever looks first reaps.
  *
  *      NEW --> STARTING --> RUNNING --reaped--> ENDED
- *       ^---------+            |                  ^   only a child of the fork server: it is over, and
+ *       ^---------+            |                  ^   a child of the fork server: it is over, and
  *        could not be forked   +-----> OVER ------+   the server has not said yet how
  *
  * Rules.
@@ -16,9 +16,9 @@
  *   R4  A fork happens between two changes (the lock is held around it, for every fork of the
  *       program), and the child begins without children: it forgets the list, and closes what its
  *       parent had opened to watch them.
- *   R5  The fork server is the parent of those that it forked. They end when their pidfd says so; how,
- *       the server says soon after, and only who asks for the exit code waits for that. For whomever
- *       nobody reaps, or somebody else has, there is what the child itself left in its record.
+ *   R5  The fork server is the parent of those that it forked. They end when their pidfd says so;
+ *       how, the server says soon after, and only who asks for the exit code waits for that. For
+ *       whomever nobody reaps, or somebody else has, there is what the child left in its record.
  *
  * Death. A parent that is killed takes nothing with it but its daemons (sentinel.c).
  *

@@ -1,13 +1,13 @@
 /* life.c - what this process is, and what a child does from its first moment to its last.
  *
  * A child comes out of its start in the middle of its parent's program (fork), in the middle of the
- * server's, or at the top of its own main. From here on the three are the same: it runs its function
- * and leaves by _exit, so that nothing is done twice: not the frames above, not atexit, not what
- * stands in a stdio buffer.
+ * server's, or at the top of its own main. From here on the three are the same: it runs its
+ * function and leaves by _exit, so that nothing is done twice: not the frames above, not atexit,
+ * not what stands in a stdio buffer.
  *
  * Death. A daemon ties itself to its parent before it does anything else; if the parent is dead by
- * then it leaves. The exit code is left in the record before the kernel is told: so it is known also
- * when somebody else has reaped us.
+ * then it leaves. The exit code is left in the record before the kernel is told: so it is known
+ * also when somebody else has reaped us.
  */
 #include "child.h"
 

@@ -1,17 +1,17 @@
 /* nursery.c - a process that does nothing but have children.
  *
  * Idea. A loop over three events: a child ended or somebody pokes (both are SIGCHLD, read from a
- * descriptor), or the maker died (his pidfd). After each one the owner's ops are asked. A child that
- * crashes pokes, too, when it has written how into the record of its place: so its end is known before
- * the kernel has written a core.
+ * descriptor), or the maker died (his pidfd). After each one the owner's ops are asked. A child
+ * that crashes pokes, too, when it has written how into the record of its place: so its end is
+ * known before the kernel has written a core.
  *
  *      maker --fork--> nursery --fork--> child 0
  *        ^               | |  `--fork--> child 1       die with the nursery: PR_SET_PDEATHSIG
  *        +--- pidfd -----+ +---- SIGCHLD
  *
- * The fork server is a nursery without a maker: it lives for whoever asks, through a descriptor that
- * takes the pidfd's place, and its children live on when it ends. A maker that has threads has his
- * nursery forked by the fork server.
+ * The fork server is a nursery without a maker: it lives for whoever asks, through a descriptor
+ * that takes the pidfd's place, and its children live on when it ends. A maker that has threads has
+ * his nursery forked by the fork server.
  *
  * Rules.
  *   R1  A nursery has one thread: forks of it copy no other thread's locks, and the kernel's
@@ -176,7 +176,8 @@ static void reap_ended(kin__nursery *nursery)
     }
 }
 
-/* Forked by him we see it first by our parent; forked by the server, by the pidfd, if there is one. */
+/* Forked by him we see it first by our parent; forked by the server, by the pidfd, if there is
+ * one. */
 static bool maker_is_gone(const kin__nursery *nursery)
 {
     bool gone = false;

@@ -1,9 +1,9 @@
 /* process/nursery.h - a process that does nothing but have children.
  *
- * A nursery is forked once, from a process without threads, and stays small and single-threaded: so it
- * can fork cheaply and safely at any time, learns at once when a child ends, and its children
- * can be tied to its life by the kernel. It forks, reaps, and asks its ops what to do. When its maker
- * dies, it kills its children and goes.
+ * A nursery is forked once, from a process without threads, and stays small and single-threaded: so
+ * it can fork cheaply and safely at any time, learns at once when a child ends, and its children
+ * can be tied to its life by the kernel. It forks, reaps, and asks its ops what to do. When its
+ * maker dies, it kills its children and goes.
  */
 #ifndef KIN_PROCESS_NURSERY_H
 #define KIN_PROCESS_NURSERY_H
@@ -17,13 +17,13 @@ typedef struct kin__nursery_ops {
     const char *name; /* of a child that is watched, where it prints how it crashed */
     /* The life of child `index`, in that child. Its process leaves with the value. */
     int (*run)(void *ctx, unsigned index);
-    /* Child `index` has crashed, all of `crash` is there, and it is not reaped yet: the kernel may be
-     * writing its core, for minutes. Other threads of its may still run for a moment; the one that
-     * crashed does not. Comes once or not at all; `ended` comes after it. NULL: children are not
-     * watched. */
+    /* Child `index` has crashed, all of `crash` is there, and it is not reaped yet: the kernel may
+     * be writing its core, for minutes. Other threads of its may still run for a moment; the one
+     * that crashed does not. Comes once or not at all; `ended` comes after it. NULL: children are
+     * not watched. */
     void (*crashed)(void *ctx, unsigned index, const kin__crash *crash);
-    /* Child `index` has ended, with this exit code (-N: by signal N); it is reaped and swept. `crash`
-     * is NULL, or how it had crashed before. */
+    /* Child `index` has ended, with this exit code (-N: by signal N); it is reaped and swept.
+     * `crash` is NULL, or how it had crashed before. */
     void (*ended)(void *ctx, unsigned index, int code, const kin__crash *crash);
     /* After every event: starts and kills children as needed. False: the nursery is done. */
     bool (*tend)(void *ctx, kin__nursery *nursery);
@@ -37,8 +37,8 @@ typedef struct kin__nursery_ops {
 
 /* Starts a nursery for up to `places` children. Its pid, or KIN_EAGAIN, KIN_ENOMEM... It is forked
  * from this process, and *ret_started is 0; unless this process has threads: then the fork server
- * forks it, and it does `life`, with `ctx`, which is then a block of the family's, and our pid as its
- * arguments. KIN_ESTATE when that is not to be had. */
+ * forks it, and it does `life`, with `ctx`, which is then a block of the family's, and our pid as
+ * its arguments. KIN_ESTATE when that is not to be had. */
 int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places, kin_fn life,
                      uint64_t *ret_started);
 
@@ -50,9 +50,9 @@ _Noreturn void kin__nursery_live_for(const kin__nursery_ops *ops, void *ctx, uns
 bool kin__nursery_has_ended(pid_t nursery, uint64_t started);
 void kin__nursery_see_end(pid_t nursery, uint64_t started);
 
-/* Lives as a nursery, in this process, for nobody: its children are not tied to it and get the signals
- * that it had. `watched` is readable when there is something to do for ops.tend; when that says that
- * it is done the children live on. ops.orphaned and .failed are not needed. */
+/* Lives as a nursery, in this process, for nobody: its children are not tied to it and get the
+ * signals that it had. `watched` is readable when there is something to do for ops.tend; when that
+ * says that it is done the children live on. ops.orphaned and .failed are not needed. */
 _Noreturn void kin__nursery_live(const kin__nursery_ops *ops, void *ctx, unsigned places,
                                  int watched);
 

@@ -10,13 +10,13 @@
  *      a page    offsets into the rest:  all made and read by `part`
  *
  * Rules.
- *   R1  The reader checks every offset: the file came through an environment variable, which anybody
- *       can set. That it is ours it knows by the magic, and by the build of this library.
+ *   R1  The reader checks every offset: the file came through an environment variable, which
+ *       anybody can set. That it is ours it knows by the magic, and by the build of this library.
  *   R2  Arguments move: what buffers hold belongs to the packet until the child reads it, or until
  *       it is taken back.
  *
- * Death. A packet whose starter was killed is read all the same. One that nobody reads goes with its
- * descriptors; buffers in it stay until the family ends.
+ * Death. A packet whose starter was killed is read all the same. One that nobody reads goes with
+ * its descriptors; buffers in it stay until the family ends.
  */
 #include "packet.h"
 

@@ -19,7 +19,7 @@ static unsigned next_number(void)
     return atomic_fetch_add(&made_here, 1) + 1;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 #define KEY_SIZE 32 /* of one that nobody chose */
 
@@ -93,7 +93,7 @@ const void *kin__process_key(size_t *ret_size)
     return k->bytes;
 }
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static char *append(char *at, const void *bytes, size_t size)
 {

@@ -7,8 +7,9 @@
  *      lifeline   child writes    what the sentinel reads, where the kernel has no pidfds
  *      tether     daemon reads    parent writes; os/inherit.c has the daemon killed by it
  *
- * Rule. Nobody else may hold a writing end: whoever is forked closes what it inherits of them before
- * anything else of its program runs (children.c). So each is opened under the lock that a fork takes.
+ * Rule. Nobody else may hold a writing end: whoever is forked closes what it inherits of them
+ * before anything else of its program runs (children.c). So each is opened under the lock that a
+ * fork takes.
  *
  * Death. It is the kernel who tells, so it is told however a process ends.
  */

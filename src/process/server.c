@@ -14,14 +14,16 @@
  *       between; how it ended, its parent says, which the server is.
  *   R2  Nobody holds the client end but processes of the family. The server never does: when the
  *       last one of them is gone, its socket ends, and it leaves.
- *   R3  The server is nobody's child: a process that waits for all its children does not wait for it.
+ *   R3  The server is nobody's child: a process that waits for all its children does not wait for
+ *       it.
  *   R4  A child has the numbers that it was promised: what else it holds moves out of their way.
  *
- * Death. The server killed: its children live on, their starters see them end by the pidfd, and read
- * how in the record if they left by themselves; the next start makes another server. The starter
- * killed: a request that is on its way is carried out.
+ * Death. The server killed: its children live on, their starters see them end by the pidfd, and
+ * read how in the record if they left by themselves; the next start makes another server. The
+ * starter killed: a request that is on its way is carried out.
  *
- * Not here. Who asks, and makes it: ask.c. What is told: packet.c. What the child does then: life.c.
+ * Not here. Who asks, and makes it: ask.c. What is told: packet.c. What the child does then:
+ * life.c.
  */
 #include "server.h"
 #include "../os/module.h"
@@ -32,7 +34,7 @@
 
 #define PLACES 2048u /* as many as a family has room for */
 
-/* ---- the server ------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 typedef struct server {
     int socket;
@@ -146,7 +148,7 @@ static void child_ended(void *ctx, unsigned index, int code, const kin__crash *c
     s->lines[index] = 0;
 }
 
-/* ---- the server's child: what it was forked with becomes what it was promised (R4) ------------- */
+/* ---- the server's child: what it was forked with becomes what it was promised (R4) ----------- */
 
 static bool is_promised(const kin_process *self, int fd)
 {
@@ -253,7 +255,7 @@ static int live(void *ctx, unsigned index)
     kin__process_live(self, fd_of(s, TETHER));
 }
 
-/* ---- the server's beginning -------------------------------------------------------------------- */
+/* ---- the server's beginning ------------------------------------------------------------------ */
 
 static void call_preload(kin_process *self)
 {

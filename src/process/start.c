@@ -8,8 +8,8 @@
  *                        --> spawn       spawn.c: this program anew, as far as kin_init
  *                        --> forkserver  server.c: by a message; the server forks
  *
- * Death. A starter that is killed leaves a child that lives, or none. What a child that is killed in
- * its start had been given is gone with it, but for buffers (packet.c).
+ * Death. A starter that is killed leaves a child that lives, or none. What a child that is killed
+ * in its start had been given is gone with it, but for buffers (packet.c).
  *
  * Not here. Who waits for whom: children.c. What the child does: life.c.
  */

@@ -1,8 +1,8 @@
 /* queue.c - the public face of a queue: making one, objects and bytes in and out, closing, freeing.
  *
- * A small message lies in its cell. A larger one lies apart, in a block that is the producer's until
- * its cell names it; then it is given to the family; then the cell is published. The taker copies it
- * out, makes the block his own, finishes the cell, and frees the block (ring.c, R3).
+ * A small message lies in its cell. A larger one lies apart, in a block that is the producer's
+ * until its cell names it; then it is given to the family; then the cell is published. The taker
+ * copies it out, makes the block his own, finishes the cell, and frees the block (ring.c, R3).
  */
 #include "room.h"
 
@@ -16,7 +16,7 @@
 
 _Static_assert(kin_queue_KIND == KIN__QUEUE, "the public number of the kind");
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int check_options(const kin_queue_options *options)
 {
@@ -161,7 +161,7 @@ __attribute__((constructor)) static void be_told_of(void)
     kin__dump_add(KIN__QUEUE, "queue", tell);
 }
 
-/* ---- putting ----------------------------------------------------------------------------------------- */
+/* ---- putting --------------------------------------------------------------------------------- */
 
 /* A message on its way in: its bytes are written into a block, or else into the cell. */
 typedef struct parcel {
@@ -184,7 +184,8 @@ static int write_into(const parcel *p, void *at)
     return 0;
 }
 
-/* What lies apart is written before a cell is claimed: a claim is held for some instructions only. */
+/* What lies apart is written before a cell is claimed: a claim is held for some instructions
+ * only. */
 static int prepare_apart(parcel *p)
 {
     if (p->size > UINT32_MAX) {
@@ -274,7 +275,7 @@ int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double
     return put(&p, timeout);
 }
 
-/* ---- getting ----------------------------------------------------------------------------------------- */
+/* ---- getting --------------------------------------------------------------------------------- */
 
 /* A message that is ours to take: it stays in its cell until it is copied out, so that it is still
  * there when we die, or run out of memory, on the way. */

@@ -1,4 +1,4 @@
-/* ring.c - a ring of cells that any number of processes fill and empty, and none can break by dying.
+/* ring.c - a ring of cells that many processes fill and empty, and none breaks by dying.
  *
  * Idea. Every cell has one word of state, and it is the only truth. To put, a process claims the
  * cell that is next by one CAS which writes its identity into it; to take, likewise. The head and
@@ -8,9 +8,9 @@
  *                by P    |       |                by Q    |
  *                head----+ (or before)             tail---+ (or before)
  *
- *   position p:   EMPTY --claim--> CLAIMED(Q) --publish--> READY --take--> TAKEN(P) --finish--> EMPTY
- *                   |                                        ^               |         p + count
- *                   +--seal--> SEALED                        +--- P died ----+
+ *   at p:   EMPTY --claim--> CLAIMED(Q) --publish--> READY --take--> TAKEN(P) --finish--> EMPTY
+ *             |                                        ^               |         p + count
+ *             +--seal--> SEALED                        +--- P died ----+
  *
  * Rules.
  *   R1  Positions only grow; position p lies in cell p mod count. A state names its position, so
@@ -101,7 +101,7 @@ static enum place look_at(const kin__ring *ring, uint64_t position, uint64_t *re
     return places[status];
 }
 
-/* ---- hints: a position with the ring's serial ----------------------------------------------------- */
+/* ---- hints: a position with the ring's serial ------------------------------------------------ */
 
 static uint64_t make_hint(uint64_t position, uint32_t serial)
 {
@@ -128,7 +128,7 @@ static void advance(_Atomic uint64_t *word, uint64_t to, uint32_t serial)
     }
 }
 
-/* ---- making one, and finding it again -------------------------------------------------------------- */
+/* ---- making one, and finding it again -------------------------------------------------------- */
 
 static kin__ring view(kin__ref self, kin__ring_block *at)
 {
@@ -187,7 +187,7 @@ bool kin__ring_link(const kin__ring *ring, kin__ref next)
     return atomic_compare_exchange_strong(&ring->at->next, &none, next) || none == next;
 }
 
-/* ---- the dead ------------------------------------------------------------------------------------ */
+/* ---- the dead -------------------------------------------------------------------------------- */
 
 /* Takes over a claim of somebody who has died: the same claim, now ours. */
 static bool take_over(const kin__ring *ring, uint64_t state, uint64_t position)
@@ -222,7 +222,8 @@ static bool resolve_claimed(const kin__ring *ring, uint64_t state, uint64_t posi
     return true;
 }
 
-/* A taker died in this cell, and a producer needs it: the message goes back, if it is still there. */
+/* A taker died in this cell, and a producer needs it: the message goes back, if it is still
+ * there. */
 static bool resolve_taken(const kin__ring *ring, uint64_t state, uint64_t position)
 {
     kin__cell *cell = cell_at(ring, position);
@@ -240,7 +241,7 @@ static bool resolve_taken(const kin__ring *ring, uint64_t state, uint64_t positi
     return true;
 }
 
-/* ---- putting ------------------------------------------------------------------------------------- */
+/* ---- putting --------------------------------------------------------------------------------- */
 
 /* Moves head over what is done, and returns where it stands. */
 static uint64_t find_head(const kin__ring *ring)
@@ -318,7 +319,7 @@ void kin__ring_forgo(const kin__claim *claim)
     turn(claim, CLAIMED, EMPTY, claim->position + claim->ring.count);
 }
 
-/* ---- taking -------------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 /* Tries to take the message that was seen in a cell. KIN__HELD: it is not there any more. */
 static enum kin__found take_seen(const kin__want *want, uint64_t seen, kin__claim *ret)
@@ -377,7 +378,8 @@ static enum kin__found look(const kin__ring *ring, const kin__want *want, bool a
     }
 }
 
-/* KIN__OVER: the ring is sealed there. `holder` may be set with any answer: of a cell passed over. */
+/* KIN__OVER: the ring is sealed there. `holder` may be set with any answer: of a cell passed
+ * over. */
 enum kin__found kin__ring_take(const kin__ring *ring, const kin__want *want, bool ask,
                                kin__claim *ret)
 {
@@ -416,7 +418,7 @@ void kin__ring_return(const kin__claim *claim)
     turn(claim, TAKEN, READY, claim->position);
 }
 
-/* ---- the end of a ring ---------------------------------------------------------------------------- */
+/* ---- the end of a ring ----------------------------------------------------------------------- */
 
 /* Seals the first EMPTY cell. False when a producer was faster, or there is none. */
 bool kin__ring_seal(const kin__ring *ring)

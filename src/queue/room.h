@@ -111,7 +111,8 @@ void kin__chain_settle(kin_queue *queue); /* finishes what somebody may have lef
 int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret);
 void kin__queue_publish(kin_queue *queue, const kin__claim *claim);
 
-/* Claims the oldest message. KIN_EEMPTY, KIN_ETIMEDOUT, KIN_ECLOSED, KIN_ETYPE, KIN_EBUFTOOSHORT. */
+/* Claims the oldest message. KIN_EEMPTY, KIN_ETIMEDOUT, KIN_ECLOSED, KIN_ETYPE,
+ * KIN_EBUFTOOSHORT. */
 int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, kin__claim *ret);
 void kin__queue_finish(kin_queue *queue, const kin__claim *claim);
 void kin__queue_return(kin_queue *queue, const kin__claim *claim); /* not taken after all */

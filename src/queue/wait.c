@@ -1,8 +1,9 @@
 /* wait.c - a queue's two ends, asleep if need be: the chain of rings with a gate at either side.
  *
- * Idea. A call tries; then it spins for some microseconds; then it takes a ticket of the gate, tries
- * once more, and sleeps. What it found decides how: empty or full, it sleeps until it is woken; when
- * a cell in its way is held, it naps, and asks after the holder (sync/room.h: the discipline).
+ * Idea. A call tries; then it spins for some microseconds; then it takes a ticket of the gate,
+ * tries once more, and sleeps. What it found decides how: empty or full, it sleeps until it is
+ * woken; when a cell in its way is held, it naps, and asks after the holder (sync/room.h: the
+ * discipline).
  *
  * Rules.
  *   R1  A put opens not_empty after its claim, and again after it has published.
@@ -66,7 +67,7 @@ static enum kin__found try_take(kin_queue *queue, const kin__want *want, bool as
     return KIN__HELD; /* the chain moved on while we looked */
 }
 
-/* ---- sleeping -------------------------------------------------------------------------------------- */
+/* ---- sleeping -------------------------------------------------------------------------------- */
 
 typedef struct attempt {
     kin_queue *queue;
@@ -177,7 +178,7 @@ static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
     return sleep_and_try(a, gate, deadline);
 }
 
-/* ---- the two ends ------------------------------------------------------------------------------------ */
+/* ---- the two ends ---------------------------------------------------------------------------- */
 
 int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret)
 {

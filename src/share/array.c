@@ -86,20 +86,9 @@ static int enter(kin_array *array, const void *ret, const char *what, kin__view 
 {
     int rv = look(array, what, ret_view);
     if (rv == 0 && ret == NULL) {
-        return kin__fail(KIN_EINVAL, "%s has no place to go (NULL)", what);
+        return kin__fail(KIN_EINVAL, "%s is read to a place that is NULL", what);
     }
     return rv < 0 ? rv : kin__row_enter(ret_view);
-}
-
-/* Gives the lock back, and hands out what was read; or its code, or how the lock was had. */
-static int hand_out(const kin__view *v, int entered, kin_obj made, kin_obj *ret)
-{
-    kin__row_leave(v);
-    if (kin_is_error(made)) {
-        return kin_error_code(made);
-    }
-    *ret = made;
-    return entered;
 }
 
 int kin_array_copy(kin_array *array, kin_array **ret_array)
@@ -129,7 +118,7 @@ int kin_array_copy(kin_array *array, kin_array **ret_array)
         return rv;
     }
     memcpy(made.row->data, from.row->data, from.length * from.size);
-    kin__row_leave(&from);
+    rv = kin__row_leave(&from, rv, 0);
     kin__row_give(made.row);
     *ret_array = (kin_array *)made.row;
     return rv;
@@ -158,7 +147,7 @@ int kin_array_get(kin_array *array, int64_t index, kin_obj *ret_object)
     int rv = look(array, "kin_array_get: the array", &v);
     rv = rv < 0 ? rv : find(&v, index, "kin_array_get", &i);
     rv = rv < 0 ? rv : kin__row_enter(&v);
-    return rv < 0 ? rv : hand_out(&v, rv, kin__row_read(&v, i), ret_object);
+    return rv < 0 ? rv : kin__row_hand_out(&v, rv, kin__row_read(&v, i), ret_object);
 }
 
 int kin_array_set(kin_array *array, int64_t index, kin_obj object)
@@ -173,7 +162,7 @@ int kin_array_set(kin_array *array, int64_t index, kin_obj object)
     rv = rv < 0 ? rv : kin__row_enter(&v);
     if (rv >= 0) {
         kin__row_put(&v, i, &item);
-        kin__row_leave(&v);
+        rv = kin__row_leave(&v, rv, 0);
     }
     kin__obj_drop(object);
     return rv;
@@ -249,7 +238,8 @@ int kin_array_slice(kin_array *array, int64_t from, int64_t to, kin_obj *ret_lis
 {
     kin__view v;
     int rv = enter(array, ret_list, "kin_array_slice: the array", &v);
-    return rv < 0 ? rv : hand_out(&v, rv, read_range(&v, range_of(&v, from, to)), ret_list);
+    return rv < 0 ? rv
+                  : kin__row_hand_out(&v, rv, read_range(&v, range_of(&v, from, to)), ret_list);
 }
 
 /* All or none; `cut` writes a zero behind the last one, where there is room. */
@@ -264,8 +254,7 @@ static int replace(const kin__view *v, uint64_t first, kin__source s, bool cut, 
     if (cut && first + s.count < v->length) {
         kin__row_put(v, first + s.count, &(kin__item){ 0 });
     }
-    kin__row_leave(v);
-    return written < 0 ? written : rv;
+    return kin__row_leave(v, rv, written);
 }
 
 static int set_slice(const kin__view *v, range r, kin_obj list)
@@ -307,11 +296,11 @@ static int read_text(kin_array *array, bool raw, kin_obj *ret, const char *what)
     if (rv < 0) {
         return rv;
     }
-    uint64_t count = 0;
-    while (count < v.length && (raw || kin__share_load(kin__row_at(&v, count), v.size))) {
+    uint64_t count = raw ? v.length : 0;
+    while (count < v.length && kin__share_load(kin__row_at(&v, count), v.size) != 0) {
         count++;
     }
-    return hand_out(&v, rv, read_range(&v, (range){ 0, count }), ret);
+    return kin__row_hand_out(&v, rv, read_range(&v, (range){ 0, count }), ret);
 }
 
 static int write_text(const kin__view *v, bool raw, kin_obj text, const char *verb)

@@ -102,10 +102,15 @@ void *kin__row_data(kin__row *row, kin__type type, const char *what);
 int kin__row_look(kin__row *row, kin__type type, const char *what, kin__view *ret);
 
 /* Takes the lock for a step of our own: 0 (also without a lock), KIN_OWNER_DIED; KIN_ECLOSED when
- * the row was freed while we waited. What may be refused is looked at before: the news of a death
- * should not be lost on who then does nothing. */
+ * the row was freed while we waited. What may be refused is looked at before. */
 int kin__row_enter(const kin__view *v);
-void kin__row_leave(const kin__view *v);
+
+/* Gives it back. `entered` is what kin__row_enter returned, `done` what came of it: below 0 that is
+ * returned, and the news of a death, if there was one, is the next one's. */
+int kin__row_leave(const kin__view *v, int entered, int done);
+
+/* The same, and hands out what was read, or its error. */
+int kin__row_hand_out(const kin__view *v, int entered, kin_obj made, kin_obj *ret);
 
 /* One item on its way into a row: its bits; of a struct, where its bytes are. */
 typedef struct kin__item {

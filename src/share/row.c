@@ -12,10 +12,13 @@
  * Rules.
  *   R1  `lock` is the row's own, one that the user named, or NULL.
  *   R2  What stands here may be scribbled over: so it is read once, into a view of ours, and length
- *       and size are believed only if all items lie in the block, which says its own size elsewhere.
+ *       and size are believed only if all items lie in the block, which says its own size
+ *       elsewhere.
  *   R3  A number is written in one piece, whether or not there is a lock.
  *   R4  Who waited for the lock looks whether it is still the same row: where the lock is not the
  *       row's own, the row may have been freed meanwhile, and its memory be another's.
+ *   R5  Whoever was told of a death, and then gets nothing done (an item that is no character, no
+ *       memory for a list), leaves the lock to a dead process: so the next one is told.
  *
  * Death. Killed before kin__row_give: the block goes with us. Killed in kin__row_free: the lock
  * has ended, and who wants to may free the row again; or the row has ended too, and its block stays
@@ -25,7 +28,11 @@
  */
 #include "room.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* Its slot is the one that no process ever has. */
+#define SOMEBODY_DEAD ((kin__id)1 << 11)
 
 _Static_assert(sizeof(kin__row) == 64, "items begin with the second cache line");
 _Static_assert(kin_value_KIND == KIN__VALUE && kin_array_KIND == KIN__ARRAY,
@@ -165,17 +172,31 @@ int kin__row_enter(const kin__view *v)
 {
     int rv = v->lock != NULL ? kin_rlock_acquire(v->lock, KIN_FOREVER) : 0;
     if (rv >= 0 && !kin__head_is_still(v->row, v->type, v->serial)) { /* R4 */
-        kin__row_leave(v);
+        (void)kin__row_leave(v, rv, KIN_ECLOSED);
         return kin__fail(KIN_ECLOSED, "%s was freed meanwhile", v->what);
     }
     return rv;
 }
 
-void kin__row_leave(const kin__view *v)
+/* R5: from us to one who is dead. */
+static void leave_to_the_dead(kin_rlock *lock, const char *what)
 {
-    if (v->lock != NULL) {
+    kin__mutex *mutex = (kin__mutex *)(void *)lock;
+    uint64_t seen = atomic_load(&mutex->word);
+    uint64_t ours = kin__mutex_word(kin__mutex_holder(seen), kin__mutex_thread(seen));
+    if (ours != 0) { /* it has not ended meanwhile */
+        (void)kin__mutex_hand_over(mutex, ours, kin__mutex_word(SOMEBODY_DEAD, 0), what);
+    }
+}
+
+int kin__row_leave(const kin__view *v, int entered, int done)
+{
+    if (done < 0 && entered == KIN_OWNER_DIED) {
+        leave_to_the_dead(v->lock, v->what);
+    } else if (v->lock != NULL) {
         (void)kin_rlock_release(v->lock);
     }
+    return done < 0 ? done : entered;
 }
 
 kin_rlock *kin__row_lock_slowly(const kin__row *row, kin__type type, const char *what)
@@ -188,6 +209,45 @@ kin_rlock *kin__row_lock_slowly(const kin__row *row, kin__type type, const char 
     return lock;
 }
 
+/* ---- for kin_dump ----------------------------------------------------------------------- */
+
+static void tell_lock(const kin_rlock *lock, FILE *stream)
+{
+    kin__who who;
+    char what[48];
+    (void)snprintf(what, sizeof what, "its rlock %p", (const void *)lock);
+    int rv = kin__head_check(lock, KIN__RLOCK, what);
+    rv = rv < 0 ? rv : kin__mutex_owner((kin__mutex *)(uintptr_t)lock, what, &who);
+    if (rv < 0) {
+        (void)fprintf(stream, ": %s", kin_errmsg());
+    } else if (!kin__alive(who.id)) {
+        (void)fprintf(stream, ": %s is held by process %d (%s), which died", what, (int)who.pid,
+                      who.name);
+    } else {
+        (void)fprintf(stream, ": %s is held by process %d (%s), %u deep", what, (int)who.pid,
+                      who.name, kin__rlock_depth_of(lock));
+    }
+}
+
+static void tell(const void *p, FILE *stream)
+{
+    const kin__row *row = p;
+    kin__type type = kin__row_is(row, KIN__VALUE) ? KIN__VALUE : KIN__ARRAY;
+    kin__view v;
+    int rv = kin__row_look((kin__row *)(uintptr_t)p, type, "kin_dump: the row", &v);
+    if (rv == 0 && v.lock != NULL) {
+        tell_lock(v.lock, stream);
+    } else {
+        (void)fputs(rv == 0 ? ": no lock" : ": freed, or scribbled over", stream);
+    }
+}
+
+__attribute__((constructor)) static void be_told_of(void)
+{
+    kin__dump_add(KIN__VALUE, "value", tell);
+    kin__dump_add(KIN__ARRAY, "array", tell);
+}
+
 /* ---- items -------------------------------------------------------------------------- */
 
 kin_obj kin__row_read(const kin__view *v, uint64_t i)
@@ -195,6 +255,17 @@ kin_obj kin__row_read(const kin__view *v, uint64_t i)
     const void *at = kin__row_at(v, i);
     return v->code == 0 ? kin_bytes(at, v->size)
                         : kin__share_unpack(v->code, kin__share_load(at, v->size));
+}
+
+int kin__row_hand_out(const kin__view *v, int entered, kin_obj made, kin_obj *ret)
+{
+    int done = kin_is_error(made) ? kin_error_code(made) : 0;
+    int rv =
+        kin__row_leave(v, entered, done < 0 ? kin__fail(done, "%s: %s", v->what, kin_errmsg()) : 0);
+    if (rv >= 0) {
+        *ret = made;
+    }
+    return rv;
 }
 
 static int pack_struct(const kin__view *v, kin_obj o, const char *verb, const void **ret_bytes)
@@ -278,13 +349,6 @@ int kin__row_source(char code, uint32_t size, kin_obj from, const char *verb, ki
                      "%s: items come as a list, a tuple, bytes, or for 'u' and 'w' as a str", verb);
 }
 
-static int pack_byte(const kin__view *v, const uint8_t *bytes, size_t i, const char *verb,
-                     kin__item *ret)
-{
-    *ret = (kin__item){ .bits = bytes[i] };
-    return v->code == 'c' ? 0 : kin__share_pack(v->code, kin_int(bytes[i]), verb, &ret->bits);
-}
-
 static int pack_next(const kin__view *v, kin__source *s, size_t i, const char *verb, kin__item *ret)
 {
     switch (kin_type_of(s->from)) {
@@ -292,18 +356,28 @@ static int pack_next(const kin__view *v, kin__source *s, size_t i, const char *v
         ret->bits = (uint32_t)kin__share_next_char(kin_as_str(s->from), kin_len(s->from), &s->pos);
         return 0;
     case KIN_TYPE_BYTES:
-        if (v->code != 0) {
-            return pack_byte(v, kin_as_bytes(s->from), i, verb, ret);
-        }
-        ret->bytes = (const char *)kin_as_bytes(s->from) + i * v->size;
-        return 0;
+        return kin__row_pack(v, kin_int(((const uint8_t *)kin_as_bytes(s->from))[i]), verb, ret);
     default:
         return kin__row_pack(v, kin_at(s->from, i), verb, ret);
     }
 }
 
+/* Whether it is bytes that go in as they are. */
+static bool is_memory(const kin__view *v, const kin__source *s)
+{
+    return kin_type_of(s->from) == KIN_TYPE_BYTES &&
+           (v->code == 0 || v->code == 'c' || v->code == 'B');
+}
+
 int kin__row_pour(const kin__view *v, uint64_t first, kin__source s, bool dry, const char *verb)
 {
+    if (is_memory(v, &s)) {
+        if (!dry) {
+            memcpy(kin__row_at(v, first), kin_as_bytes(s.from), s.count * v->size);
+            KIN__STEP("share.put");
+        }
+        return 0;
+    }
     for (size_t i = 0; i < s.count; i++) {
         kin__item item;
         int rv = pack_next(v, &s, i, verb, &item);

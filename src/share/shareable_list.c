@@ -388,7 +388,7 @@ int kin_shareable_list_get(kin_shareable_list *list, int64_t index, kin_obj *ret
     return 0;
 }
 
-/* A text keeps the format of a text that was there, and else its room becomes its format. */
+/* A text's format says the room that it has, not its length: so it may be as long again. */
 static int replace(const kin_shareable_list *l, uint64_t i, kin_obj object, const char *verb)
 {
     item t;

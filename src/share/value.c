@@ -79,16 +79,7 @@ int kin_value_get(kin_value *value, kin_obj *ret_object)
     }
     int rv = kin__row_look(row_of(value), KIN__VALUE, "kin_value_get: the value", &v);
     rv = rv < 0 ? rv : kin__row_enter(&v);
-    if (rv < 0) {
-        return rv;
-    }
-    kin_obj read = kin__row_read(&v, 0);
-    kin__row_leave(&v);
-    if (kin_is_error(read)) {
-        return kin_error_code(read);
-    }
-    *ret_object = read;
-    return rv;
+    return rv < 0 ? rv : kin__row_hand_out(&v, rv, kin__row_read(&v, 0), ret_object);
 }
 
 int kin_value_set(kin_value *value, kin_obj object)
@@ -100,7 +91,7 @@ int kin_value_set(kin_value *value, kin_obj object)
     rv = rv < 0 ? rv : kin__row_enter(&v);
     if (rv >= 0) {
         kin__row_put(&v, 0, &item);
-        kin__row_leave(&v);
+        rv = kin__row_leave(&v, rv, 0);
     }
     kin__obj_drop(object);
     return rv;

@@ -13,7 +13,8 @@
  *   R3  A pipe ends when nobody holds its other end; the program may have left that to a child of
  *       its own. Only a deadline ends waiting for that one. What is there at the deadline is read,
  *       but not what comes and comes.
- *   R4  A program that does not read its input to the end is within its rights: the rest is dropped.
+ *   R4  A program that does not read its input to the end is within its rights: the rest is
+ *       dropped.
  *
  * Death.  A killed program closes its pipes. When we are killed, it reads an end and writes to
  * nobody.

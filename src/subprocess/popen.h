@@ -49,8 +49,8 @@ struct command {
     void *paths_memory;
 };
 
-/* KIN_EINVAL when what was asked for makes no sense. The reserved options come first: where they are
- * not zero, the others mean nothing. */
+/* KIN_EINVAL when what was asked for makes no sense. The reserved options come first: where they
+ * are not zero, the others mean nothing. */
 int kin__subprocess_check(const char *const argv[], const kin_run_options *options,
                           const char *verb);
 

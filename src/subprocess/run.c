@@ -1,7 +1,7 @@
 /* run.c - a program from its start to its end, in one call.
  *
- * Death.  However the call ends, the program has: by itself, or killed here. One that a SIGKILL does
- * not end at once (it is somebody else's, or the kernel holds it) is let go. */
+ * Death.  However the call ends, the program has: by itself, or killed here. One that a SIGKILL
+ * does not end at once (it is somebody else's, or the kernel holds it) is let go. */
 #include "popen.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* barrier.c - so many parties wait until all have come.
  *
  * Idea. Who has come and which round it is, is in round.c. Here is how one waits for that: whoever
- * completes a round acts, if there is something to do, and lets it go up; the others look at the round,
- * at first busily, then between naps.
+ * completes a round acts, if there is something to do, and lets it go up; the others look at the
+ * round, at first busily, then between naps.
  *
  *     arrive ---- no place yet: nap ----+      the round is full: act, next round --> a number
  *        ^                              |     /
@@ -11,10 +11,12 @@
  *                                              not all have come: nap, ask after those who have
  *                                                  --> a number, KIN_EBROKEN, KIN_ETIMEDOUT
  * Rules.
- *   R1  Who waits does so in naps, and looks whether all who came live; if not he breaks the barrier.
- *   R2  Whose time is over before he had a place breaks nothing: nobody waits for him, for those of this
- *       round have all come.
- *   R3  Which barrier one came for is told by its serial: the memory may be another one's after a sleep.
+ *   R1  Who waits does so in naps, and looks whether all who came live; if not he breaks the
+ *       barrier.
+ *   R2  Whose time is over before he had a place breaks nothing: nobody waits for him, for those of
+ *       this round have all come.
+ *   R3  Which barrier one came for is told by its serial: the memory may be another one's after a
+ *       sleep.
  *
  * Death. Killed before he had come, nothing happened. Killed while he waits, or in the action: R1.
  * Killed after the round went up, before the others were woken: their naps end. Killed in
@@ -314,7 +316,7 @@ static int pass(visit *v)
         if (!acts && kin__round_change(v->rounds, all_came, WORD(NEXT(round), FILLING))) {
             return (int)v->party.cell.index;
         }
-        if (acts && kin__cell_change(&v->rounds->word, all_came, WORD(round, ACTING))) {
+        if (acts && kin__word_change(&v->rounds->word, all_came, WORD(round, ACTING))) {
             return act(v);
         }
     }
@@ -358,28 +360,30 @@ int kin_barrier_abort(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_abort: the barrier");
     kin__rounds *r = &barrier_at(public)->rounds;
-    while (rv == 0) {
-        uint64_t seen = kin__round_look(r);
-        if (PHASE(seen) == BROKEN || kin__round_break(r, seen)) {
-            break;
-        }
+    if (rv < 0) {
+        return rv;
     }
-    return rv;
+    uint64_t seen;
+    do {
+        seen = kin__round_look(r);
+    } while (PHASE(seen) != BROKEN && !kin__round_break(r, seen));
+    return 0;
 }
 
 int kin_barrier_reset(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_reset: the barrier");
     kin__rounds *r = &barrier_at(public)->rounds;
-    while (rv == 0) {
-        uint64_t seen = kin__round_look(r);
-        if (kin__cell_change(&r->word, seen, WORD(ROUND(seen), RESETTING))) {
-            KIN__STEP("barrier.resetting");
-            (void)kin__round_look(r);
-            break;
-        }
+    if (rv < 0) {
+        return rv;
     }
-    return rv;
+    uint64_t seen;
+    do {
+        seen = kin__round_look(r);
+    } while (!kin__word_change(&r->word, seen, WORD(ROUND(seen), RESETTING)));
+    KIN__STEP("barrier.resetting");
+    (void)kin__round_look(r);
+    return 0;
 }
 
 int kin_barrier_parties(const kin_barrier *b)

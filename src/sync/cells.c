@@ -11,8 +11,8 @@
  * Rules.
  *   R1  Free cells are looked for first, and those of the dead only when there are none: to ask who
  *       is dead costs ten times as much.
- *   R2  Tags begin anywhere. So a CAS that is late for a row that was freed finds nothing of what it
- *       expects in what is made there next.
+ *   R2  Tags begin anywhere. So a CAS that is late for a row that was freed finds nothing of what
+ *       it expects in what is made there next.
  *
  * Death. Before the CAS nothing happened; after it, the cell says whose it is.
  *

@@ -64,10 +64,12 @@ static void tell_barrier(const void *p, FILE *stream)
                   kin_barrier_broken(p) ? ", broken" : "");
 }
 
-static void tell_nothing(const void *p, FILE *stream)
+static void tell_condition(const void *p, FILE *stream)
 {
-    (void)p;
-    (void)stream;
+    const kin_rlock *own = kin__condition_own_lock(p);
+    if (own != NULL) {
+        tell_rlock(own, stream);
+    }
 }
 
 /* ---- kinds -------------------------------------------------------------------------------- */
@@ -81,7 +83,7 @@ static struct kind {
     [KIN__RLOCK] = { "rlock", tell_rlock, false },
     [KIN__SEMAPHORE] = { "semaphore", tell_semaphore, false },
     [KIN__EVENT] = { "event", tell_event, false },
-    [KIN__CONDITION] = { "condition", tell_nothing, false },
+    [KIN__CONDITION] = { "condition", tell_condition, false },
     [KIN__BARRIER] = { "barrier", tell_barrier, false },
 };
 

@@ -26,8 +26,12 @@ int kin__head_look(const void *primitive, kin__type type, const char *what)
     if (primitive == NULL) {
         return kin__fail(KIN_EINVAL, "%s is NULL", what);
     }
-    if ((uintptr_t)primitive % _Alignof(kin__head) != 0 || !kin__in_domain(head, sizeof *head)) {
+    if (!kin__in_domain(head, sizeof *head)) {
         return kin__fail(KIN_EINVAL, "%s at %p is not in the family's memory", what, primitive);
+    }
+    if ((uintptr_t)primitive % _Alignof(kin__head) != 0) {
+        return kin__fail(KIN_EINVAL, "%s at %p is no such thing: it is not aligned", what,
+                         primitive);
     }
     uint32_t kind = atomic_load_explicit(&head->kind, memory_order_acquire); /* pairs with begin */
     if (kind == KIN__HEAD_OF(type)) {
@@ -37,7 +41,8 @@ int kin__head_look(const void *primitive, kin__type type, const char *what)
     if (kind == (KIN__HEAD_OF(type) | KIN__HEAD_ENDED)) {
         return kin__fail(KIN_EFREED, "%s was freed", what);
     }
-    return kin__fail(KIN_EINVAL, "%s at %p is none", what, primitive);
+    return kin__fail(KIN_EINVAL, "%s at %p is no such thing: was it made, by _new or _init?", what,
+                     primitive);
 }
 
 void *kin__head_new(size_t size, kin__type type)
@@ -48,9 +53,12 @@ void *kin__head_new(size_t size, kin__type type)
 
 int kin__head_place(const void *memory, size_t size, const char *what)
 {
-    if (memory == NULL || (uintptr_t)memory % 8 != 0 || !kin__in_domain(memory, size)) {
-        return kin__fail(KIN_EINVAL, "%s: %p is no place in the family's memory (kin_alloc)%s",
-                         what, memory, memory != NULL ? ", aligned to 8 bytes" : "");
+    if (memory == NULL || !kin__in_domain(memory, size)) {
+        return kin__fail(KIN_EINVAL, "%s: %p is no place in the family's memory (kin_alloc)", what,
+                         memory);
+    }
+    if ((uintptr_t)memory % 8 != 0) {
+        return kin__fail(KIN_EINVAL, "%s: %p is not aligned to 8 bytes", what, memory);
     }
     return 0;
 }

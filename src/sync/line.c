@@ -1,7 +1,8 @@
 /* line.c - those who wait for a condition, in the order in which they came.
  *
- * Idea. Who waits has a cell with his name, his place in the line, and a word of its own to sleep on.
- * Cells come in chunks, which are linked one behind the other and stay until the line is discarded.
+ * Idea. Who waits has a cell with his name, his place in the line, and a word of its own to sleep
+ * on. Cells come in chunks, which are linked one behind the other and stay until the line is
+ * discarded.
  *
  *     line --> chunk --------> chunk --> (none yet)
  *              [ who | order | word ]  [ free ]  [ who | order | word ] ...
@@ -14,22 +15,22 @@
  * and they may come between any two steps.
  *
  * Rules.
- *   R1  A cell is claimed by one CAS that names the claimer, from free or from a dead process; one store
- *       of the order puts it into the line.
- *   R2  To notify is one CAS from AWAKE, or one system call that writes NOTIFIED and wakes: a sleeper
- *       who was not woken was not notified. So sleepers need not tick.
+ *   R1  A cell is claimed by one CAS that names the claimer, from free or from a dead process; one
+ *       store of the order puts it into the line.
+ *   R2  To notify is one CAS from AWAKE, or one system call that writes NOTIFIED and wakes: a
+ *       sleeper who was not woken was not notified. So sleepers need not tick.
  *   R3  A dead waiter's cell is freed by who would have notified it, and he takes the next.
  *   R4  A new chunk is linked while it is still its maker's. Who follows a link makes the chunk the
  *       family's; if its maker died and it was swept, the link is as good as none.
  *   R5  CLOSING is set before the sleepers are told that it is over: who is in the line by then is
  *       told, who comes later sees it. Whoever finds it set tells them again.
  *   R6  A cell has a cache line of its own, on which its owner looks busily. Where one was, another
- *       cell may be next, or the head of a condition, in which a CAS that is late finds nothing of what
- *       it expects.
+ *       cell may be next, or the head of a condition, in which a CAS that is late finds nothing of
+ *       what it expects.
  *
  * Death. Killed before he was in the line: his cell is found by R1. In the line: R3. After he was
- * notified: that notification is gone with him, for he may have acted on it. Killed while notifying:
- * some were, the others were not.
+ * notified: that notification is gone with him, for he may have acted on it. Killed while
+ * notifying: some were, the others were not.
  *
  * Not here. The lock, and what it means to wait (condition.c).
  */

@@ -3,15 +3,16 @@
  * Idea. One word says who holds the lock (of a kin_rlock also which thread of that process), and
  * whether somebody sleeps for it.
  *
- *      63 .. 32   31      30..29  28       27 ........... 1   0
- *     +--------+-------+--------+--------+----------------+---------+
- *     | thread | freed |   0    | hungry | holder's kin__id | sleepers |    0: nobody holds it
- *     +--------+-------+--------+--------+----------------+---------+
+ *      63 .. 32   31      30..29  28       27 ............ 1  0
+ *     +--------+-------+--------+--------+------------------+----------+
+ *     | thread | freed |   0    | hungry | holder's kin__id | sleepers |   0: nobody holds it
+ *     +--------+-------+--------+--------+------------------+----------+
  *
  * Rules.
  *   R1  The lock is taken by one CAS: from free, or from the name of a dead process, to one's own.
  *   R2  Who is about to sleep sets the bit first, and sleeps on the lower half with the bit. Who
- *       takes the lock after a sleep, or gives up, leaves the bit set, since others may sleep still.
+ *       takes the lock after a sleep, or gives up, leaves the bit set, since others may sleep
+ *       still.
  *   R3  Who releases with the bit set wakes one. That one may lose the lock to somebody faster;
  *       then he sleeps again. (Handing it over instead would cost a wake-up at each change.)
  *   R4  Sleep is a nap; after it one asks whether the holder lives.
@@ -98,7 +99,7 @@ typedef struct attempt {
     const char *what;
 } attempt;
 
-static bool is_free(void *mutex)
+bool kin__mutex_is_free(void *mutex)
 {
     return atomic_load_explicit(&((kin__mutex *)mutex)->word, memory_order_relaxed) == 0;
 }
@@ -149,8 +150,8 @@ static int fail_held(const attempt *a, uint64_t seen)
                      (int)kin__pid_of(kin__mutex_holder(seen)));
 }
 
-/* Who was woken, and gives up, says again that others may sleep: the one who has the lock now did not
- * find that said. */
+/* Who was woken, and gives up, says again that others may sleep: the one who has the lock now did
+ * not find that said. */
 static int give_up(const attempt *a, uint64_t seen)
 {
     if (a->slept && !(seen & SLEEPERS) &&
@@ -205,7 +206,10 @@ static int wait_for(attempt *a)
             if (rv < 0) {
                 return rv;
             }
-        } else if (take(a, seen)) {
+            continue;
+        }
+        KIN__STEP("lock.taking");
+        if (take(a, seen)) {
             return keep(a, code);
         }
     }
@@ -222,7 +226,7 @@ int kin__mutex_wait(kin__mutex *mutex, kin__type type, uint64_t mine, int64_t de
                   .nap = FIRST_NAP,
                   .what = what };
     if (kin__may_wait(deadline)) {
-        (void)kin__spin_aside(is_free, mutex);
+        (void)kin__spin_aside(kin__mutex_is_free, mutex);
     }
     int rv = wait_for(&a);
     if (a.noted) {

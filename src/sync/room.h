@@ -1,31 +1,9 @@
-/* sync/room.h - sleeping until a word in shared memory changes, with death in mind.
- *
- * Idea. A gate is one word: bit 0 says "somebody sleeps here", the rest counts openings. Sleeping
- * and waking are safe when anybody is SIGKILLed anywhere, by one discipline of its users:
- *
- *   whoever changes what others wait for
- *     1. claims it (one CAS that writes his identity),
- *     2. opens the gate: all sleepers wake, and see that it is held,
- *     3. publishes the change (one atomic store, seq_cst),
- *     4. opens the gate again.
- *
- *   whoever waits
- *     1. looks; done if it is there,
- *     2. takes a ticket, looks AGAIN,
- *     3. sleeps on the ticket: for good while nobody holds what he waits for; else in naps of
- *        KIN__NAP, asking kin__alive() about the holder after each.
- *
- * Death. Killed before 1: nothing happened. Between 1 and 3: whoever sleeps has been woken at 2 (or
- * came later, and saw the claim) and naps, so he finds the death. Between 3 and 4: he naps too,
- * and finds the change. Nobody sleeps for good on what a dead process should have told him.
- * Opening is a single system call, so the "somebody sleeps" bit cannot be lost half-way; and it
- * wakes all, since a single woken sleeper might be killed before he acts on it.
- */
+/* sync/room.h - what the primitives are made of: heads, gates, cells, the word of a lock. */
 #ifndef KIN_SYNC_ROOM_H
 #define KIN_SYNC_ROOM_H
 
 #include "../domain/room.h"
-#include <kin/sync.h>
+#include <kin/condition.h>
 
 /* ---- what everything here begins with (head.c) --------------------------------------------
  *
@@ -90,10 +68,31 @@ static inline bool kin__head_is_still(const void *primitive, kin__type type, uin
            atomic_load(&head->serial) == serial;
 }
 
-/* Around a sleep for it, kin_dump is told by kin__note_wait(primitive) and
- * kin__note_woken(primitive). */
-
+/* ---- gates: sleeping until a word changes, with death in mind (gate.c) ----------------------
+ *
+ * Idea. A gate is one word: bit 0 says "somebody sleeps here", the rest counts openings. Sleeping
+ * and waking are safe when anybody is SIGKILLed anywhere, by one discipline of its users:
+ *
+ *   whoever changes what others wait for
+ *     1. claims it (one CAS that writes his identity),
+ *     2. opens the gate: all sleepers wake, and see that it is held,
+ *     3. publishes the change (one atomic store, seq_cst),
+ *     4. opens the gate again.
+ *
+ *   whoever waits
+ *     1. looks; done if it is there,
+ *     2. takes a ticket, looks AGAIN,
+ *     3. sleeps on the ticket: for good while nobody holds what he waits for; else in naps of
+ *        KIN__NAP, asking kin__alive() about the holder after each.
+ *
+ * Death. Killed before 1: nothing happened. Between 1 and 3: whoever sleeps has been woken at 2 (or
+ * came later, and saw the claim) and naps, so he finds the death. Between 3 and 4: he naps too,
+ * and finds the change. Nobody sleeps for good on what a dead process should have told him.
+ * Opening is a single system call, so the "somebody sleeps" bit cannot be lost half-way; and it
+ * wakes all, since a single woken sleeper might be killed before he acts on it.
+ */
 #define KIN__NAP 50000000 /* ns between two looks at a holder who may have died */
+_Static_assert(KIN__NAP <= 50000000, "sync.h promises 100 ms, of which the scheduler needs some");
 
 typedef struct kin__gate {
     _Atomic uint32_t word; /* zero is a gate nobody sleeps at */
@@ -114,7 +113,8 @@ static inline uint32_t kin__gate_ticket(kin__gate *gate)
 
 /* Sleeps until the gate is opened after the ticket was taken: 0. Also 0 at a nap's end (when
  * `held`, and that is sooner than the deadline), after a signal handler, and for no reason: look
- * again. KIN_ETIMEDOUT at the deadline, without a sentence, which is the caller's. */
+ * again. KIN_ETIMEDOUT at the deadline, without a sentence, which is the caller's. Callers tell
+ * kin_dump of it, by kin__note_wait and kin__note_woken. */
 int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held);
 
 /* Wakes all sleepers; a load when there are none. Call it after a seq_cst write. */
@@ -164,14 +164,14 @@ typedef struct kin__claimed {
     uint64_t ours;  /* what stands there now */
 } kin__claimed;
 
-/* Claims a cell for which may(seen, dead_too, ctx) says what to write there, which is not 0; whether
- * the dead are asked after there is said by dead_too. False when there is none. */
+/* Claims a cell for which may(seen, dead_too, ctx) says what to write there, which is not 0;
+ * whether the dead are asked after there is said by dead_too. False when there is none. */
 bool kin__cells_claim(kin__cells cells,
                       uint64_t (*may)(uint64_t seen, bool dead_too, const void *ctx),
                       const void *ctx, kin__claimed *ret);
 
 /* From what was seen to something else; false when it is not that any more. */
-static inline bool kin__cell_change(_Atomic uint64_t *cell, uint64_t seen, uint64_t to)
+static inline bool kin__word_change(_Atomic uint64_t *cell, uint64_t seen, uint64_t to)
 {
     return atomic_compare_exchange_strong(cell, &seen, to);
 }
@@ -219,6 +219,9 @@ static inline bool kin__mutex_take_free(kin__mutex *mutex, uint64_t mine)
     uint64_t seen = 0;
     return atomic_compare_exchange_strong(&mutex->word, &seen, mine);
 }
+
+/* Of a kin__mutex: a look, for who spins. */
+bool kin__mutex_is_free(void *mutex);
 
 /* When that did not succeed: waits. 0, KIN_OWNER_DIED, KIN_ETIMEDOUT, KIN_ECLOSED.
  * `what` is "kin_lock_acquire: the lock". */
@@ -271,11 +274,14 @@ int kin__rlock_retake(kin_rlock *lock, unsigned depth, int64_t deadline);
 /* Its holder's, which may change just now. */
 unsigned kin__rlock_depth_of(const kin_rlock *lock);
 
+/* A condition's own lock; NULL when another one was named. */
+const kin_rlock *kin__condition_own_lock(const kin_condition *condition);
+
 /* How many of an owned semaphore a process has. */
 unsigned kin__semaphore_held_by(const kin_semaphore *semaphore, kin__id id);
 
-/* For a higher room, before main: has kin_dump tell of its blocks of that type, too. tell() prints the
- * rest of a line, from ": " on, of a thing that may change or even be freed meanwhile. */
+/* For a higher room, before main: has kin_dump tell of its blocks of that type, too. tell() prints
+ * the rest of a line, from ": " on, of a thing that may change or even be freed meanwhile. */
 void kin__dump_add(kin__type type, const char *name, void (*tell)(const void *p, FILE *stream));
 
 /* Whether reserved options are used, by a program that expects a later version. */

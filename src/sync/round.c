@@ -1,9 +1,9 @@
 /* round.c - the rounds of a barrier: who has come to this one, and how it ends.
  *
- * Idea. The barrier counts its rounds, and has a cell for each party (cells.c). Who comes writes his
- * name and the round into a cell. When all cells say "came, this round", the round goes up by one, and
- * whoever sees that it is not his any more goes. So the next round can begin while some are still
- * leaving: their cells are old then, and free for others.
+ * Idea. The barrier counts its rounds, and has a cell for each party (cells.c). Who comes writes
+ * his name and the round into a cell. When all cells say "came, this round", the round goes up by
+ * one, and whoever sees that it is not his any more goes. So the next round can begin while some
+ * are still leaving: their cells are old then, and free for others.
  *
  *     the barrier:  round | phase      FILLING --all came--> FILLING, round + 1
  *                                         |  \--> ACTING ------^      (with an action)
@@ -15,19 +15,19 @@
  *     a cell:       round | state | who    EMPTY --> PENDING --> CAME --(reset)--> TOLD --> EMPTY
  *
  * Rules.
- *   R1  A cell is claimed by one CAS to PENDING, which names the claimer: from EMPTY, or from what is of
- *       an older round, or a dead process's. Never from what is of a newer round.
- *   R2  He then looks whether the round is still FILLING, and only then says CAME. So who resets finds
- *       him in the cell, or he finds that it was reset; and nobody PENDING is ever counted.
- *   R3  Who resets goes through the cells between RESETTING and the next round, and whoever finds the
- *       barrier RESETTING helps: what is CAME becomes TOLD, what is PENDING becomes EMPTY. A TOLD cell is
- *       nobody else's until its owner has seen it, or is dead. Thus who sees a later round went
- *       through, unless his cell is TOLD.
+ *   R1  A cell is claimed by one CAS to PENDING, which names the claimer: from EMPTY, or from what
+ *       is of an older round, or a dead process's. Never from what is of a newer round.
+ *   R2  He then looks whether the round is still FILLING, and only then says CAME. So who resets
+ *       finds him in the cell, or he finds that it was reset; and nobody PENDING is ever counted.
+ *   R3  Who resets goes through the cells between RESETTING and the next round, and whoever finds
+ *       the barrier RESETTING helps: what is CAME becomes TOLD, what is PENDING becomes EMPTY. A
+ *       TOLD cell is nobody else's until its owner has seen it, or is dead. Thus who sees a later
+ *       round went through, unless his cell is TOLD.
  *   R4  Who leaves a BROKEN round empties his cell, lest a reset tell it to nobody.
  *   R5  Rounds begin where the cells' tags do: anywhere (R2 of cells.c).
  *
- * Death. Killed before CAME: he has not come. After it, before the round went up: whoever asks after
- * him breaks the barrier. In a reset: R3.
+ * Death. Killed before CAME: he has not come. After it, before the round went up: whoever asks
+ * after him breaks the barrier. In a reset: R3.
  *
  * Not here. Waiting, and asking after the dead while one does (barrier.c).
  */
@@ -57,7 +57,7 @@ static void tell(_Atomic uint64_t *cell, uint64_t round)
         bool waits = came || KIN__CELL_STATE(seen) == PENDING;
         uint64_t next = came ? KIN__CELL(round, TOLD, KIN__CELL_WHO(seen))
                              : KIN__CELL(round, EMPTY, KIN__NOBODY);
-        if (KIN__CELL_TAG(seen) != round || !waits || kin__cell_change(cell, seen, next)) {
+        if (KIN__CELL_TAG(seen) != round || !waits || kin__word_change(cell, seen, next)) {
             return;
         }
     }
@@ -75,7 +75,7 @@ uint64_t kin__round_look(kin__rounds *r)
             tell(&c.at[i], ROUND(seen));
             KIN__STEP("barrier.told");
         }
-        if (kin__cell_change(&r->word, seen, WORD(NEXT(ROUND(seen)), FILLING))) {
+        if (kin__word_change(&r->word, seen, WORD(NEXT(ROUND(seen)), FILLING))) {
             KIN__STEP("barrier.reset");
             kin__gate_open(&r->gate);
         }
@@ -84,7 +84,7 @@ uint64_t kin__round_look(kin__rounds *r)
 
 bool kin__round_change(kin__rounds *r, uint64_t seen, uint64_t to)
 {
-    if (!kin__cell_change(&r->word, seen, to)) {
+    if (!kin__word_change(&r->word, seen, to)) {
         return false;
     }
     KIN__STEP("barrier.changed");
@@ -166,7 +166,7 @@ static uint64_t may_come(uint64_t seen, bool dead_too, const void *ctx)
 /* From our own state to another; false when somebody has changed it. */
 static bool go_on(const kin__party *p, enum state from, enum state to)
 {
-    return kin__cell_change(p->cell.at, KIN__CELL(p->round, from, p->self),
+    return kin__word_change(p->cell.at, KIN__CELL(p->round, from, p->self),
                             KIN__CELL(p->round, to, to == EMPTY ? KIN__NOBODY : p->self));
 }
 

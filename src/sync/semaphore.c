@@ -7,31 +7,31 @@
  *     |      value      | sleepers |     0 | 1   none left, and somebody may sleep
  *     +-----------------+---------+      v | .   some left, and nobody sleeps
  *
- * One that is .owned has a cell for each permit instead, with the name of who has it, or nothing. What
- * a dead process had is found by looking at the cells.
+ * One that is .owned has a cell for each permit instead, with the name of who has it, or nothing.
+ * What a dead process had is found by looking at the cells.
  *
  * Rules, plain.
- *   R1  One sleeps on the word only while it is "0 | 1", and only the kernel makes something else of
- *       that: FUTEX_WAKE_OP adds one and wakes all. So nobody sleeps while there is something, and a
- *       CAS of whoever finds something may drop the bit.
+ *   R1  One sleeps on the word only while it is "0 | 1", and only the kernel makes something else
+ *       of that: FUTEX_WAKE_OP adds one and wakes all. So nobody sleeps while there is something,
+ *       and a CAS of whoever finds something may drop the bit.
  *   R2  All wake, since a single one may be killed before he takes it.
- *   R3  The kernel adds without looking. Were that one too many, whoever does it takes it back; until
- *       then nobody sees it, for the value is cut at `most` by all who look.
+ *   R3  The kernel adds without looking. Were that one too many, whoever does it takes it back;
+ *       until then nobody sees it, for the value is cut at `most` by all who look.
  *   R4  CLOSED cannot be reached by counting. It stays until another semaphore is made there.
  * Rules, owned.
  *   R5  A permit is taken by one CAS on its cell: from nobody, or from a dead process, to oneself.
  *   R6  Who finds no cell sleeps at the gate, which is opened when one is given back; since all are
  *       somebody's, he sleeps in naps, and looks whether those live.
  *   R7  The cells are spoilt before they are freed: so a CAS that is late finds nothing to take.
- *   R8  `near` is a hint: just behind the last cell that was taken, or at the one that was given back.
- *       Who takes looks upwards from it, who gives back downwards, so that a process that has many
- *       finds each at once.
+ *   R8  `near` is a hint: just behind the last cell that was taken, or at the one that was given
+ *       back. Who takes looks upwards from it, who gives back downwards, so that a process that has
+ *       many finds each at once.
  *
- * Death. Plain: killed before the CAS or the system call, nothing happened; after it, it is done. What
- * he had acquired is gone with him. Owned: killed before he opened the gate, the naps end. Killed in
- * kin_semaphore_free: nobody hangs; it may be freed again, or has ended, and then its memory stays until
- * the family ends. (A sleeper of a plain one who is stopped just before he sleeps, until it was freed,
- * made anew and slept at, wakes only with the new one's sleepers.)
+ * Death. Plain: killed before the CAS or the system call, nothing happened; after it, it is done.
+ * What he had acquired is gone with him. Owned: killed before he opened the gate, the naps end.
+ * Killed in kin_semaphore_free: nobody hangs; it may be freed again, or has ended, and then its
+ * memory stays until the family ends. (A sleeper of a plain one who is stopped just before he
+ * sleeps, until it was freed, made anew and slept at, wakes only with the new one's sleepers.)
  */
 #include "room.h"
 
@@ -50,8 +50,7 @@ typedef struct semaphore {
     kin__head head;
     kin__gate gate; /* its word is the semaphore's, unless that is owned */
     _Atomic uint32_t most;
-    _Atomic uint32_t near; /* owned: R8 */
-    _Atomic uint32_t unused;
+    _Atomic uint32_t near;   /* owned: R8 */
     _Atomic uintptr_t cells; /* owned: `most` of them; 0 if it is plain */
 } semaphore;
 
@@ -346,7 +345,7 @@ static uint64_t may_take(uint64_t seen, bool dead_too, const void *self)
 /* Gives a cell back; false when it is not ours any more. */
 static bool give_back(semaphore *s, _Atomic uint64_t *cell, uint64_t ours)
 {
-    if (!kin__cell_change(cell, ours, KIN__CELL(KIN__CELL_TAG(ours), FREE, KIN__NOBODY))) {
+    if (!kin__word_change(cell, ours, KIN__CELL(KIN__CELL_TAG(ours), FREE, KIN__NOBODY))) {
         return false;
     }
     KIN__STEP("semaphore.freed");

@@ -4,6 +4,8 @@
 
 struct world {
     kin_condition *c;
+    kin_lock *lock; /* named, or NULL */
+    _Atomic pid_t victim;
     _Atomic int code[2];
     _Atomic int children;
     _Atomic int turns;
@@ -132,8 +134,8 @@ static void sleep_until_told(void *ctx)
     (void)wait_for_news(w);
 }
 
-/* The first in the line, notified, dies before he has done anything with it: it is gone with him, and
- * nobody hangs. */
+/* The first in the line, notified, dies before he has done anything with it: it is gone with him,
+ * and nobody hangs. */
 static void the_second_hears_of_the_next(void *ctx, const char *step)
 {
     struct world *w = ctx;
@@ -260,6 +262,57 @@ TEST(a_maker_killed_before_it_is_out_leaves_nothing)
 TEST(a_condition_half_freed_lets_its_waiters_go_and_can_be_freed_again)
 {
     CHECK_EQ(a_half_freed_one_lets_its_sleepers_go(&a_condition, "condition."), 4);
+}
+
+/* Frees the condition once its waiter sleeps. */
+static int free_beneath_a_waiter(void *ctx)
+{
+    struct world *w = ctx;
+    WAIT_UNTIL(w->over || (w->victim != 0 && test_is_asleep(w->victim)));
+    kin_condition_free(w->c);
+    return 0;
+}
+
+static void name_a_lock(void *ctx)
+{
+    struct world *w = ctx;
+    CHECK_OK(kin_lock_new(&w->lock, NULL));
+    const kin_condition_options options = { .lock = w->lock };
+    CHECK_OK(kin_condition_new(&w->c, &options));
+    w->over = false;
+    w->victim = 0;
+    w->sleepers[0] = test_child(free_beneath_a_waiter, w);
+}
+
+static void wait_till_it_is_freed(void *ctx)
+{
+    struct world *w = ctx;
+    CHECK_OK(kin_lock_acquire(w->lock, KIN_FOREVER));
+    w->victim = getpid();
+    CHECK_EQ(kin_condition_wait(w->c, KIN_FOREVER), KIN_ECLOSED);
+    CHECK_OK(kin_lock_release(w->lock));
+}
+
+static void free_its_lock(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    w->over = true;
+    CHECK_EQ(test_join(w->sleepers[0]), 0);
+    bool held = !is(step, "condition.dropped") && !is(step, "condition.asleep");
+    CHECK_EQ(kin_lock_acquire(w->lock, KIN_FOREVER), held ? KIN_OWNER_DIED : 0);
+    CHECK_OK(kin_lock_release(w->lock));
+    kin_lock_free(w->lock);
+}
+
+TEST(a_waiter_whose_condition_is_freed_may_die_at_any_step)
+{
+    struct world *w = test_shared(sizeof *w);
+    CHECK_GE(kill_loop("condition.", w, .setup = name_a_lock, .victim = wait_till_it_is_freed,
+                       .check = free_its_lock),
+             5); /* back with the lock is one of them */
+    CHECK_EQ(test_join(w->sleepers[0]), 0);
+    CHECK_EQ(kin_lock_acquire(w->lock, 0), 0);
+    kin_lock_free(w->lock);
 }
 
 /* ---- a thousand times ----------------------------------------------------------------- */

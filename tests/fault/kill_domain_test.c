@@ -167,7 +167,7 @@ TEST_WITHIN(120, pages_survive_a_kill_anywhere)
     }
 }
 
-/* ---- the sweeper is killed as well ------------------------------------------------------------ */
+/* ---- the sweeper is killed as well ----------------------------------------------------------- */
 
 static void leave_somebody_dead(void *ctx)
 {

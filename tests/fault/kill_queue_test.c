@@ -187,7 +187,7 @@ TEST_WITHIN(120, a_consumer_may_die_anywhere_at_the_end_of_a_ring)
     kill_consumers(0, 8, 66, 68);
 }
 
-/* ---- who waits is not left behind ----------------------------------------------------------------- */
+/* ---- who waits is not left behind ------------------------------------------------------------ */
 
 static void put_one(void *ctx)
 {

@@ -4,6 +4,7 @@
 #include <kin/domain.h>
 #include <kin/share.h>
 
+#include <signal.h>
 #include <unistd.h>
 
 struct world {
@@ -143,6 +144,73 @@ TEST(a_writer_may_die_anywhere_and_the_next_goes_on)
 {
     struct world *w = new_world();
     CHECK_GE(kill_loop(NULL, w, .victim = write_all, .check = all_can_be_used), 2);
+    end(w);
+}
+
+static void set_raw(void *ctx)
+{
+    (void)kin_array_set_raw(((struct world *)ctx)->array, kin_bytes("fifteen letters", 15));
+}
+
+static void it_was_written(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    (void)step;
+    CHECK_MEM(kin_array_data(w->array), "fifteen letters", 15);
+    CHECK_EQ(kin_array_set_raw(w->array, kin_bytes("", 0)), KIN_OWNER_DIED);
+}
+
+/* Not one by one, which took a hundred times as long. */
+TEST(bytes_are_written_in_one_step)
+{
+    struct world *w = new_world();
+    kin_array_free(w->array);
+    CHECK_OK(kin_array_new(&w->array, 'c', 20, kin_none(), NULL));
+    CHECK_EQ(kill_loop("share.put", w, .victim = set_raw, .check = it_was_written), 1);
+    end(w);
+}
+
+/* ---- reading in vain ---------------------------------------------------------------- */
+
+static int die_with_no_character_in_it(void *ctx)
+{
+    struct world *w = ctx;
+    (void)kin_value_acquire(w->value, 0);
+    *(uint32_t *)kin_value_ptr(w->value) = UINT32_MAX;
+    raise(SIGKILL);
+    return 1;
+}
+
+static void let_one_die(void *ctx)
+{
+    CHECK_EQ(test_join(test_child(die_with_no_character_in_it, ctx)), -SIGKILL);
+}
+
+static void read_it(void *ctx)
+{
+    kin_obj o;
+    (void)kin_value_get(((struct world *)ctx)->value, &o);
+}
+
+static void the_next_is_told(void *ctx, const char *step)
+{
+    struct world *w = ctx;
+    (void)step;
+    CHECK_EQ(kin_value_acquire(w->value, 0), KIN_OWNER_DIED);
+    CHECK_OK(kin_value_release(w->value));
+}
+
+TEST(who_reads_in_vain_after_a_death_may_die_anywhere)
+{
+    struct world *w = new_world();
+    kin_value_free(w->value);
+    CHECK_OK(kin_value_new(&w->value, 'w', kin_none(), NULL));
+    CHECK_GE(
+        kill_loop("lock.", w, .setup = let_one_die, .victim = read_it, .check = the_next_is_told),
+        2);
+    CHECK_GE(
+        kill_loop("rlock.", w, .setup = let_one_die, .victim = read_it, .check = the_next_is_told),
+        1);
     end(w);
 }
 

@@ -1,4 +1,5 @@
-/* The 1st, 2nd, 3rd... allocation or system call of the caller fails: an error, and nothing is lost. */
+/* The 1st, 2nd, 3rd... allocation or system call of the caller fails: an error, and nothing is
+ * lost. */
 #include "domain/room.h"
 #include "harness.h"
 #include "pool/room.h"

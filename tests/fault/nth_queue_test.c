@@ -61,7 +61,7 @@ static void length_is_as_before(void *ctx, int error)
     CHECK_EQ(kin_queue_qsize(s->queue), s->length);
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static int put_bytes(void *ctx)
 {
@@ -113,7 +113,7 @@ TEST(a_put_that_needs_a_new_ring_without_memory_leaves_the_queue_as_it_was)
     loop_over_bytes(3000, 64);
 }
 
-/* ---- objects ----------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static int put_object(void *ctx)
 {
@@ -170,7 +170,7 @@ TEST(a_get_without_memory_leaves_the_message_where_it_is)
     CHECK_EQ(blocks_in_use(), 0);
 }
 
-/* ---- system calls ------------------------------------------------------------------------------- */
+/* ---- system calls ---------------------------------------------------------------------------- */
 
 static int wait_and_pass(void *ctx)
 {

@@ -3,6 +3,7 @@
 #include "harness.h"
 #include <kin/domain.h>
 #include <kin/share.h>
+#include <signal.h>
 #include <unistd.h>
 
 static uint64_t blocks_before;
@@ -79,6 +80,44 @@ TEST(values_and_arrays_without_memory_are_not_half_made)
     CHECK_GE(fault_loop(KIN__FAULT_MEMORY, NULL, .setup = begin, .attempt = slice_ints,
                         .check = nothing_is_left),
              5);
+}
+
+static int die_with_it(void *ctx)
+{
+    (void)kin_array_acquire(ctx, 0);
+    raise(SIGKILL);
+    return 1;
+}
+
+static void let_its_holder_die(void *ctx)
+{
+    CHECK_EQ(test_join(test_child(die_with_it, ctx)), -SIGKILL);
+}
+
+static int slice_it(void *ctx)
+{
+    kin_obj o = kin_none();
+    int rv = kin_array_slice(ctx, 0, 100, &o);
+    CHECK(rv < 0 || rv == KIN_OWNER_DIED);
+    kin_release(o);
+    return rv;
+}
+
+static void the_next_is_told(void *ctx, int error)
+{
+    (void)error;
+    CHECK_EQ(kin_array_acquire(ctx, 0), KIN_OWNER_DIED);
+    CHECK_OK(kin_array_release(ctx));
+}
+
+TEST(a_slice_without_memory_does_not_swallow_the_news_of_a_death)
+{
+    kin_array *a = NULL;
+    CHECK_OK(kin_array_new(&a, 'i', 0, kin_range(0, 100), NULL));
+    CHECK_GE(fault_loop(KIN__FAULT_MEMORY, a, .setup = let_its_holder_die, .attempt = slice_it,
+                        .check = the_next_is_told),
+             2);
+    kin_array_free(a);
 }
 
 static int move(void *ctx)

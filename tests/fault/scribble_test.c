@@ -1,6 +1,6 @@
 /* Somebody's stray writes hit the family's memory: page directory, headers of small pages, rings,
- * queues, locks, events, messages. Every public call may then fail with any code; but none may crash,
- * and none may hang. What a seed does, it does again: --seed. */
+ * queues, locks, events, messages. Every public call may then fail with any code; but none may
+ * crash, and none may hang. What a seed does, it does again: --seed. */
 #include "domain/map.h"
 #include "harness.h"
 #include "queue/room.h"
@@ -83,7 +83,7 @@ static void build(struct scene *s)
     }
 }
 
-/* ---- stray writes ---------------------------------------------------------------------------------- */
+/* ---- stray writes ---------------------------------------------------------------------------- */
 
 static void scribble_on(const struct target *t)
 {
@@ -120,7 +120,7 @@ static void scribble(const struct scene *s)
     }
 }
 
-/* ---- every call --------------------------------------------------------------------------------------- */
+/* ---- every call ------------------------------------------------------------------------------ */
 
 static void use_queue(kin_queue *queue)
 {

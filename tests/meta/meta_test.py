@@ -186,6 +186,23 @@ class Meta(unittest.TestCase):
     def test_a_call_without_bounds(self):
         self.refuses("banned", "src/os/b.c", "void f(void)\n{\n    strcpy(a, b);\n}\n", "strcpy")
 
+    def test_the_wall_clock_even_in_os(self):
+        self.refuses("banned", "src/os/b.c", "int f(void)\n{\n    return CLOCK_REALTIME;\n}\n",
+                     "src/os/b.c:3: CLOCK_REALTIME")
+
+    def test_a_wait_by_the_wall_clock(self):
+        self.refuses("banned", "src/os/b.c", "int f(void) { return sem_timedwait(a, b); }\n",
+                     "sem_timedwait")
+
+    def test_a_flag_for_the_wall_clock(self):
+        self.refuses("banned", "src/os/b.c", "int f = FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME;\n",
+                     "FUTEX_CLOCK_REALTIME")
+
+    def test_a_comment_that_is_too_wide(self):
+        self.write("src/top/w.c", "/* " + "a" * 94 + " */\n")
+        self.refuses("columns", "tests/unit/top/w.c", "/* " + "a" * 95 + " */\n",
+                     "w.c:1: has 101 columns")
+
     def test_a_kernel_header_outside_os(self):
         self.refuses("banned", "src/top/b.c", "#include <sys/mman.h>\n", "<sys/mman.h>")
 

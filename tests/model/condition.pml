@@ -22,8 +22,8 @@
  *     is_told, is_open   KIN__STEP condition.dropped, sleep_in_line: kin__line_is_told, is_open
  *     say                kin__line_sleep: the CAS
  *     sleep, wake_up     KIN__STEP condition.asleep, kin__gate_sleep
- *     come_back          come_back: is_open
- *     retake, learn      come_back: retake, kin__line_is_notified
+ *     come_back          retake: has_lock, of a condition whose lock is its own
+ *     retake, learn      retake: take; come_back: kin__line_is_notified
  *     leave              come_back: is_open, kin__line_leave; KIN__STEP condition.back
  *     oldest             kin__line_notify: find(note_oldest)
  *     notify, is_alive   notify_cell: is_in_line; kin__alive and the CAS of who frees it

@@ -9,7 +9,7 @@
  *     --------------  ---------------------------------------------------------------------
  *     begin           kin_lock_acquire: kin__mutex_take_free
  *     look            wait_for: the load
- *     judge           may_take: kin__alive, R6
+ *     judge           may_take: kin__alive, R6; KIN__STEP lock.taking
  *     take            take: the CAS (that of keep is not here: R5)
  *     nap             nap: the deadline, hunger, giving up
  *     say             sleep_until: the CAS that sets the bits; KIN__STEP lock.waiting

@@ -1,6 +1,7 @@
-/* A fork copies the locks of other threads as they stand, and nobody is there to release them: the child
- * hangs in the first one that it needs, be it a logger's, malloc's or a library's (CPython gh-84559).
- * Here fork beside threads warns once, and children and pools of the fork server never see those locks. */
+/* A fork copies the locks of other threads as they stand, and nobody is there to release them: the
+ * child hangs in the first one that it needs, be it a logger's, malloc's or a library's (CPython
+ * gh-84559). Here fork beside threads warns once, and children and pools of the fork server never
+ * see those locks. */
 #include "scene.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
-/* In Python "A process in the process pool was terminated abruptly", and that is all: neither which one
- * nor why (CPython gh-139462 adds pid and exit code in 3.15). Here the error has pid, signal, address and
- * the frames of the stack. */
+/* In Python "A process in the process pool was terminated abruptly", and that is all: neither which
+ * one nor why (CPython gh-139462 adds pid and exit code in 3.15). Here the error has pid, signal,
+ * address and the frames of the stack. */
 #include "scene.h"
 
 #include <sys/mman.h>

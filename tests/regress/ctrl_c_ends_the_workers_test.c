@@ -1,6 +1,6 @@
-/* In Python Ctrl-C goes to all processes of the terminal: every worker prints a traceback and ends, and
- * the pool hangs afterwards (CPython gh-88628, bpo-8296). Here workers ignore it: who is at the terminal
- * decides, and that is the program. */
+/* In Python Ctrl-C goes to all processes of the terminal: every worker prints a traceback and ends,
+ * and the pool hangs afterwards (CPython gh-88628, bpo-8296). Here workers ignore it: who is at the
+ * terminal decides, and that is the program. */
 #include "scene.h"
 
 #include <fcntl.h>

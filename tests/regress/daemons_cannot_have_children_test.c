@@ -1,5 +1,6 @@
-/* In Python "daemonic processes are not allowed to have children", and pool workers are daemons: so a task
- * can use no pool and no process. Here both may have both, and what they have ends with them. */
+/* In Python "daemonic processes are not allowed to have children", and pool workers are daemons: so
+ * a task can use no pool and no process. Here both may have both, and what they have ends with
+ * them. */
 #include "scene.h"
 
 static kin_obj square_in_a_child(kin_obj args)

@@ -1,6 +1,7 @@
-/* In Python what is put is carried to the reader by a thread of the writer, through a pipe that takes
- * 64 KiB: a child that has put more does not end before somebody reads, so join() before get() hangs
- * (CPython gh-73983, "by design"). Here what was put is there, and the child may end, or be killed. */
+/* In Python what is put is carried to the reader by a thread of the writer, through a pipe that
+ * takes 64 KiB: a child that has put more does not end before somebody reads, so join() before
+ * get() hangs (CPython gh-73983, "by design"). Here what was put is there, and the child may end,
+ * or be killed. */
 #include "contract/start.h"
 #include "scene.h"
 

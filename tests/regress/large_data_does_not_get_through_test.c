@@ -1,6 +1,7 @@
-/* In Python a large argument is copied through a pipe, above 2 GiB or with a full /dev/shm it fails, kills
- * with SIGBUS or hangs (bpo-17560, gh-81366), and each shared tensor costs a descriptor until there are
- * none. Here it lies in shared memory, a full one is an error, and descriptors are not used at all. */
+/* In Python a large argument is copied through a pipe, above 2 GiB or with a full /dev/shm it
+ * fails, kills with SIGBUS or hangs (bpo-17560, gh-81366), and each shared tensor costs a
+ * descriptor until there are none. Here it lies in shared memory, a full one is an error, and
+ * descriptors are not used at all. */
 #include "scene.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
-/* In Python a lock is a semaphore that nobody owns: whoever is killed while he holds it has locked it for
- * ever, and all others hang in acquire() (CPython gh-88304). Here the next one gets it, and is told. */
+/* In Python a lock is a semaphore that nobody owns: whoever is killed while he holds it has locked
+ * it for ever, and all others hang in acquire() (CPython gh-88304). Here the next one gets it, and
+ * is told. */
 #include "scene.h"
 
 struct scene {

@@ -1,6 +1,7 @@
-/* In Python locks and shared memory have names in /dev/shm, which stay when their makers are killed, and a
- * tracker process that removes them too early, too late, or with a warning (CPython gh-82300). Here
- * nothing has a name: all is in one memory file that goes with the last process of the family. */
+/* In Python locks and shared memory have names in /dev/shm, which stay when their makers are
+ * killed, and a tracker process that removes them too early, too late, or with a warning (CPython
+ * gh-82300). Here nothing has a name: all is in one memory file that goes with the last process of
+ * the family. */
 #include "scene.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
-/* Pools that deal their tasks out in turn leave those that were dealt to a busy worker behind its long
- * task, while others idle (ray-project/ray#29453). Here whoever is free takes the next one. */
+/* Pools that deal their tasks out in turn leave those that were dealt to a busy worker behind its
+ * long task, while others idle (ray-project/ray#29453). Here whoever is free takes the next one. */
 #include "scene.h"
 
 TEST(short_tasks_do_not_wait_for_a_long_one)

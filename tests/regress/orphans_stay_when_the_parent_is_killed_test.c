@@ -1,6 +1,7 @@
-/* In Python the workers and daemons of a parent that was killed run on, for days (CPython gh-80180), and
- * PR_SET_PDEATHSIG, which people bolt on, reaches no grandchild. Here the pool's workers, its supervisor,
- * the daemons, their daemons and the fork server are gone in a moment, whatever they were doing. */
+/* In Python the workers and daemons of a parent that was killed run on, for days (CPython
+ * gh-80180), and PR_SET_PDEATHSIG, which people bolt on, reaches no grandchild. Here the pool's
+ * workers, its supervisor, the daemons, their daemons and the fork server are gone in a moment,
+ * whatever they were doing. */
 #include "scene.h"
 
 static const char *const methods[] = { "fork", "spawn", "forkserver" };

@@ -1,6 +1,7 @@
-/* In Python the fork server and every Listener have a socket with a path below TMPDIR, which must not be
- * longer than 107 bytes: in a deep directory nothing starts (CPython gh-132124, gh-149527). Here the
- * server's socket has no name, so neither the directory nor who may write there matters. */
+/* In Python the fork server and every Listener have a socket with a path below TMPDIR, which must
+ * not be longer than 107 bytes: in a deep directory nothing starts (CPython gh-132124, gh-149527).
+ * Here the server's socket has no name, so neither the directory nor who may write there
+ * matters. */
 #include "contract/start.h"
 #include "scene.h"
 

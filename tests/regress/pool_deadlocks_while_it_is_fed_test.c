@@ -1,6 +1,7 @@
-/* In Python's ProcessPoolExecutor a worker that dies while tasks are on their way, large ones above all,
- * leaves submit(), or the program's end, hanging (CPython gh-94777, gh-115634). Here a task lies in shared
- * memory until a worker takes it: nobody waits for a pipe, and no worker's death can be in the way. */
+/* In Python's ProcessPoolExecutor a worker that dies while tasks are on their way, large ones above
+ * all, leaves submit(), or the program's end, hanging (CPython gh-94777, gh-115634). Here a task
+ * lies in shared memory until a worker takes it: nobody waits for a pipe, and no worker's death can
+ * be in the way. */
 #include "scene.h"
 
 static kin_obj die_at_every_fifth(kin_obj args)

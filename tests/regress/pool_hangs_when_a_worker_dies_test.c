@@ -1,6 +1,6 @@
-/* In Python a worker that is killed, by the kernel short of memory, by a fault or by os._exit, takes its
- * task along: get() on it never returns, and map() hangs for ever (CPython gh-66587, open since 2014).
- * Here that task fails, the worker is replaced, and no other task notices. */
+/* In Python a worker that is killed, by the kernel short of memory, by a fault or by os._exit,
+ * takes its task along: get() on it never returns, and map() hangs for ever (CPython gh-66587, open
+ * since 2014). Here that task fails, the worker is replaced, and no other task notices. */
 #include "scene.h"
 
 #include <sys/mman.h>

@@ -1,5 +1,6 @@
-/* In Python cpu_count() says what the machine has, so a pool in a container with a quota of one core
- * starts sixty-four workers (CPython gh-80235, gh-149452). Here affinity and quota count, rounded up. */
+/* In Python cpu_count() says what the machine has, so a pool in a container with a quota of one
+ * core starts sixty-four workers (CPython gh-80235, gh-149452). Here affinity and quota count,
+ * rounded up. */
 #include "scene.h"
 
 #include <sched.h>

@@ -1,6 +1,6 @@
-/* In Python close(), terminate() and join() deadlock in some orders, from some threads and in callbacks
- * (CPython gh-73945, gh-78178, gh-96995, gh-87129). Here they come in any order, as often as one likes,
- * from wherever in the family, and answer. */
+/* In Python close(), terminate() and join() deadlock in some orders, from some threads and in
+ * callbacks (CPython gh-73945, gh-78178, gh-96995, gh-87129). Here they come in any order, as often
+ * as one likes, from wherever in the family, and answer. */
 #include "scene.h"
 
 #include <pthread.h>

@@ -1,6 +1,7 @@
-/* In Python what goes wrong in set_forkserver_preload is swallowed, so a preload that never worked went
- * unnoticed for nine years and every child was slow (CPython gh-98552, gh-141860). Here its error is
- * shown; and a preload that kills the server is an error of whoever starts a child, not a hang. */
+/* In Python what goes wrong in set_forkserver_preload is swallowed, so a preload that never worked
+ * went unnoticed for nine years and every child was slow (CPython gh-98552, gh-141860). Here its
+ * error is shown; and a preload that kills the server is an error of whoever starts a child, not a
+ * hang. */
 #include "contract/start.h"
 #include "scene.h"
 

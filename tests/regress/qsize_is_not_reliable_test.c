@@ -1,6 +1,6 @@
-/* In Python qsize() raises NotImplementedError on some systems, and empty() is wrong while the feeder
- * thread has the item in its hand (CPython gh-101094). Here it counts what get() would find, also after
- * producers and consumers have died. */
+/* In Python qsize() raises NotImplementedError on some systems, and empty() is wrong while the
+ * feeder thread has the item in its hand (CPython gh-101094). Here it counts what get() would find,
+ * also after producers and consumers have died. */
 #include "contract/start.h"
 #include "scene.h"
 

@@ -1,6 +1,6 @@
-/* In Python a process that is killed inside put() or get() dies with the queue's lock, and nobody gets
- * anything through that queue any more (CPython gh-88304, and the reason for gh-96062). Here whoever is
- * killed, wherever he is in there, loses at most the message in his hand. */
+/* In Python a process that is killed inside put() or get() dies with the queue's lock, and nobody
+ * gets anything through that queue any more (CPython gh-88304, and the reason for gh-96062). Here
+ * whoever is killed, wherever he is in there, loses at most the message in his hand. */
 #include "scene.h"
 
 static char text[300 << 10]; /* more than a pipe would take */

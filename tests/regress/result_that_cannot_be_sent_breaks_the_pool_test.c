@@ -1,5 +1,6 @@
-/* In Python a result or an exception that cannot be pickled, or not unpickled, hangs the pool or breaks
- * the executor with all its futures (CPython gh-79492, gh-75880). Here it fails its own task. */
+/* In Python a result or an exception that cannot be pickled, or not unpickled, hangs the pool or
+ * breaks the executor with all its futures (CPython gh-79492, gh-75880). Here it fails its own
+ * task. */
 #include "scene.h"
 
 /* A list that holds itself has no copy that could travel. */

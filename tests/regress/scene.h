@@ -1,5 +1,5 @@
-/* scene.h - what the tests of the pains share: a pool, tasks for it, and the look afterwards. They speak
- * to the library as its users do, through kin.h alone. */
+/* scene.h - what the tests of the pains share: a pool, tasks for it, and the look afterwards. They
+ * speak to the library as its users do, through kin.h alone. */
 #ifndef KIN_REGRESS_SCENE_H
 #define KIN_REGRESS_SCENE_H
 

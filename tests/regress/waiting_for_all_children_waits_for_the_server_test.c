@@ -1,5 +1,6 @@
-/* In Python 3.14 the fork server became the default, and it is a child of the program: a program that
- * waits until it has no children waits for ever (as flac2all did). Here it is nobody's child. */
+/* In Python 3.14 the fork server became the default, and it is a child of the program: a program
+ * that waits until it has no children waits for ever (as flac2all did). Here it is nobody's
+ * child. */
 #include "contract/start.h"
 #include "scene.h"
 

@@ -1,5 +1,6 @@
-/* In Python, up to 3.14, waiting for a child with a timeout is a loop of naps: it wakes a processor up to
- * 2,000 times a second, and sees the end late (CPython gh-83069). Here who waits sleeps until it happens. */
+/* In Python, up to 3.14, waiting for a child with a timeout is a loop of naps: it wakes a processor
+ * up to 2,000 times a second, and sees the end late (CPython gh-83069). Here who waits sleeps until
+ * it happens. */
 #include "contract/start.h"
 #include "scene.h"
 

@@ -114,7 +114,7 @@ TEST_WITHIN(600, an_idle_worker_dies_before_a_map)
     tell(&l);
 }
 
-/* ---- locks and queues ------------------------------------------------------------------------------- */
+/* ---- locks and queues ------------------------------------------------------------------------ */
 
 struct scene {
     kin_lock *lock;
@@ -219,7 +219,7 @@ TEST_WITHIN(900, a_process_dies_with_a_large_put_in_flight)
     CHECK_EQ(usage.blocks, 0);
 }
 
-/* ---- fork beside a busy thread ---------------------------------------------------------------------- */
+/* ---- fork beside a busy thread --------------------------------------------------------------- */
 
 static void *keep_busy(void *ctx)
 {
@@ -276,7 +276,7 @@ TEST_WITHIN(600, a_fork_while_another_thread_is_in_the_library)
     kin_lock_free(s->lock);
 }
 
-/* ---- the parent is killed ------------------------------------------------------------------------------ */
+/* ---- the parent is killed -------------------------------------------------------------------- */
 
 static int make_a_pool_and_die(void *ctx)
 {

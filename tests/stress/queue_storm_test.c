@@ -1,5 +1,6 @@
-/* A crowd on one queue, and all the time somebody of it is SIGKILLed and replaced. Nothing may hang,
- * nothing may come twice, and nothing may be lost but what a dead consumer had in his hand. */
+/* A crowd on one queue, and all the time somebody of it is SIGKILLed and replaced. Nothing may
+ * hang, nothing may come twice, and nothing may be lost but what a dead consumer had in his
+ * hand. */
 #include "domain/room.h"
 #include "harness.h"
 #include "queue/room.h"

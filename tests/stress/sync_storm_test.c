@@ -1,10 +1,11 @@
-/* Eight processes on one lock, one rlock, two semaphores, one condition and one barrier, while a random
- * one of them is killed and replaced every few milliseconds. KIN_STORM_SECONDS says for how long
- * (default 3), and on from there until a death was told of: where the machine is busy, few die holding.
+/* Eight processes on one lock, one rlock, two semaphores, one condition and one barrier, while a
+ * random one of them is killed and replaced every few milliseconds. KIN_STORM_SECONDS says for how
+ * long (default 3), and on from there until a death was told of: where the machine is busy, few die
+ * holding.
  *
- * Nobody may hang, so who waits for ever waits for what others go on doing: the even ones make items and
- * release permits and never wait for the odd ones, who take them; at the barrier all take a timeout for
- * an answer. */
+ * Nobody may hang, so who waits for ever waits for what others go on doing: the even ones make
+ * items and release permits and never wait for the odd ones, who take them; at the barrier all take
+ * a timeout for an answer. */
 #include "domain/room.h"
 #include "harness.h"
 #include <kin/condition.h>
@@ -121,7 +122,8 @@ static bool use_permits(struct member *m)
     return true;
 }
 
-/* Whoever learns of a death says that things may have changed: the dead may not have come to that. */
+/* Whoever learns of a death says that things may have changed: the dead may not have come to
+ * that. */
 static bool use_condition(struct member *m)
 {
     struct storm *s = m->s;

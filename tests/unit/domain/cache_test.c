@@ -127,7 +127,7 @@ TEST(memory_is_not_out_while_some_of_it_is_kept)
     free_all(pages, n);
 }
 
-/* ---- other processes ---------------------------------------------------------------------------- */
+/* ---- other processes ------------------------------------------------------------------------- */
 
 static int allocate_as_a_child(void *ctx)
 {
@@ -169,7 +169,7 @@ TEST(what_the_dead_kept_is_given_back)
     kin_free(q);
 }
 
-/* ---- threads -------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static _Atomic int errors;
 
@@ -203,7 +203,7 @@ TEST_WITHIN(120, threads_never_get_the_same_block)
     CHECK_EQ(usage().blocks, 0);
 }
 
-/* ---- stray writes ---------------------------------------------------------------------------------- */
+/* ---- stray writes ---------------------------------------------------------------------------- */
 
 TEST(a_kept_block_that_was_scribbled_over_is_let_go)
 {

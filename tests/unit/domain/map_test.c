@@ -96,7 +96,7 @@ TEST(two_processes_may_grow_the_domain_at_once)
     CHECK_EQ(usage().blocks, 0);
 }
 
-/* ---- refusal ----------------------------------------------------------------------------------- */
+/* ---- refusal --------------------------------------------------------------------------------- */
 
 /* Allocates until there is no more, and frees it all; how many bytes there were. */
 static uint64_t use_up(size_t size)

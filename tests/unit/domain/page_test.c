@@ -76,7 +76,7 @@ TEST(a_page_of_a_stable_type_is_never_made_anything_else)
     }
 }
 
-/* ---- who is in the middle of freeing ------------------------------------------------------------- */
+/* ---- who is in the middle of freeing --------------------------------------------------------- */
 
 /* One thread frees the last block of a page, and is stopped somewhere in that. Another thread makes
  * something else of all pages that can be had, and nobody may write into that. */
@@ -165,7 +165,7 @@ TEST(who_has_freed_touches_the_page_no_more)
     recycle_while_freeing("block.freed");
 }
 
-/* ---- who is in the middle of allocating ------------------------------------------------------------ */
+/* ---- who is in the middle of allocating ------------------------------------------------------ */
 
 static void *allocate_slowly(void *ctx)
 {
@@ -207,7 +207,7 @@ TEST(a_page_is_not_recycled_under_a_thread_that_allocates_from_it)
     CHECK_OK(kin__block_free(large));
 }
 
-/* ---- reclaim beside others ------------------------------------------------------------------------------ */
+/* ---- reclaim beside others ------------------------------------------------------------------- */
 
 struct crowd {
     _Atomic int errors;
@@ -219,7 +219,8 @@ static uint64_t next_random(uint64_t *state)
     return *state >> 33;
 }
 
-/* Blocks of sizes that come and go in waves, so that pages are emptied and recycled all the time. */
+/* Blocks of sizes that come and go in waves, so that pages are emptied and recycled all the
+ * time. */
 static int churn(struct crowd *c, uint64_t seed, int rounds)
 {
     enum { HELD = 100 };

@@ -20,7 +20,7 @@ struct scene {
     char *blocks[100];
 };
 
-/* ---- what is given back, and what is not ---------------------------------------------------------- */
+/* ---- what is given back, and what is not ----------------------------------------------------- */
 
 static int hold_many_and_die(void *ctx)
 {
@@ -109,7 +109,7 @@ TEST(memory_that_the_dead_hold_is_found_before_more_is_refused)
     }
 }
 
-/* ---- somebody dies while he frees ------------------------------------------------------------------- */
+/* ---- somebody dies while he frees ------------------------------------------------------------ */
 
 static struct scene *scene_of_child;
 
@@ -152,14 +152,14 @@ TEST(a_block_whose_freer_died_is_free_once)
     }
 }
 
-/* ---- what the sweeper looks at becomes something else ----------------------------------------------- */
+/* ---- what the sweeper looks at becomes something else ---------------------------------------- */
 
 enum { OTHERS = 40, OTHER = 70000 };
 static uint64_t *others[OTHERS];
 static int others_made;
 
-/* The sweeper has just freed the last block of a page, and looks at the next: but all that is free is
- * made part of large blocks, full of a number that looks like a block of the dead. */
+/* The sweeper has just freed the last block of a page, and looks at the next: but all that is free
+ * is made part of large blocks, full of a number that looks like a block of the dead. */
 static void recycle_under_the_sweeper(const char *name)
 {
     if (strcmp(name, "sweep.block") != 0 || others_made > 0) {

@@ -263,8 +263,8 @@ static void close_scene(struct scene *scene)
     }
 }
 
-/* The names of the memory files at 0, 1 and 2 of a program, looked at while it is stopped; '-' where
- * there is none. */
+/* The names of the memory files at 0, 1 and 2 of a program, looked at while it is stopped; '-'
+ * where there is none. */
 static void look_at_stdio(const int wanted[3], char ret_names[4])
 {
     kin__spawn how = { 0 };

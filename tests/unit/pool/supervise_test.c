@@ -249,7 +249,7 @@ TEST(a_worker_that_retires_is_not_killed_on_his_way_out)
     free_whole(pool);
 }
 
-/* ---- a maker with threads, whose nursery is the fork server's child ------------------------------ */
+/* ---- a maker with threads, whose nursery is the fork server's child -------------------------- */
 
 static kin_obj tell_parent(kin_obj args)
 {

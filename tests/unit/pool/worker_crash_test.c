@@ -228,7 +228,8 @@ static void nobody_is_left(void *ctx, const char *step)
 TEST(whoever_is_killed_while_a_crash_is_told_nobody_hangs_and_nothing_is_left)
 {
     kin__self();
-    /* the second step may not be reached: the pool, told all, is freed by then and its worker killed */
+    /* the second step may not be reached: the pool, told all, is freed by then and its worker
+     * killed */
     CHECK_GE(kill_loop("crash.", NULL, .victim = use_a_pool_that_crashes, .check = nobody_is_left,
                        .anybody = true),
              1);

@@ -182,7 +182,7 @@ TEST(a_server_lives_as_long_as_a_child_of_it)
     kin_event_free(go);
 }
 
-/* ---- its death -------------------------------------------------------------------------------- */
+/* ---- its death ------------------------------------------------------------------------------- */
 
 static void kill_server(pid_t server)
 {
@@ -294,7 +294,7 @@ TEST_WITHIN(120, servers_may_be_killed_beside_busy_threads)
     }
 }
 
-/* ---- more than it can carry --------------------------------------------------------------------- */
+/* ---- more than it can carry ------------------------------------------------------------------ */
 
 TEST(too_many_descriptors_are_refused)
 {

@@ -1,4 +1,5 @@
-/* Images of this program that do not turn into what they were started for, or only at a later try. */
+/* Images of this program that do not turn into what they were started for, or only at a later
+ * try. */
 #include "contract/start.h"
 #include "process/packet.h"
 
@@ -35,7 +36,8 @@ static void be_lazy(void)
     exit(0);
 }
 
-/* Takes the place of the family's memory: "address tries", of which the first ones find it taken. */
+/* Takes the place of the family's memory: "address tries", of which the first ones find it
+ * taken. */
 static void squat(const char *text)
 {
     unsigned long address;
@@ -163,7 +165,7 @@ TEST(garbage_behind_the_descriptor_is_told)
     close(fd);
 }
 
-/* ---- images that do not come to kin_init ------------------------------------------------------- */
+/* ---- images that do not come to kin_init ----------------------------------------------------- */
 
 static kin_process *start_quietly(const char *method, int *ret_rv)
 {
@@ -222,7 +224,7 @@ TEST(a_program_without_kin_init_can_only_fork)
     kin__process_ready = true;
 }
 
-/* ---- images in which something lies where the family's memory belongs ---------------------------- */
+/* ---- images in which something lies where the family's memory belongs ------------------------ */
 
 static int spawn_squatted(int tries)
 {
@@ -260,7 +262,7 @@ TEST(an_image_gives_up_some_time)
     CHECK_CONTAINS(written_by(spawn_where_all_is_taken, NULL, 1), "cannot map the family's memory");
 }
 
-/* ---- arguments of main ---------------------------------------------------------------------------- */
+/* ---- arguments of main ----------------------------------------------------------------------- */
 
 static kin_obj know_environment(kin_obj args)
 {

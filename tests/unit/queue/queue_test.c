@@ -269,7 +269,7 @@ TEST(rings_are_given_back_once_they_are_drained)
     kin_queue_free(queue);
 }
 
-/* ---- several processes and threads --------------------------------------------------------------- */
+/* ---- several processes and threads ----------------------------------------------------------- */
 
 enum { EACH = 20000 };
 

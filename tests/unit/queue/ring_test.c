@@ -193,7 +193,7 @@ TEST(hints_that_lag_behind_are_caught_up_with)
     kin__block_discard(ring.self);
 }
 
-/* ---- the end of a ring ------------------------------------------------------------------------- */
+/* ---- the end of a ring ----------------------------------------------------------------------- */
 
 TEST(a_sealed_ring_takes_no_more_and_is_done_when_it_is_empty)
 {
@@ -241,7 +241,7 @@ TEST(a_ring_that_somebody_has_a_hand_in_is_not_drained)
     kin__block_discard(ring.self);
 }
 
-/* ---- the dead ------------------------------------------------------------------------------------ */
+/* ---- the dead -------------------------------------------------------------------------------- */
 
 struct box {
     kin__ring ring;
@@ -296,7 +296,7 @@ TEST(a_dead_taker_in_the_way_of_a_full_ring_is_noticed_by_producers)
     kin__block_discard(box->ring.self);
 }
 
-/* ---- a stale reader of a freed ring ---------------------------------------------------------------- */
+/* ---- a stale reader of a freed ring ---------------------------------------------------------- */
 
 /* A ring that was freed, and another one at its place, where a dead process has left a claim. The
  * late reader of the old one must not settle that in the old one's name. */
@@ -401,8 +401,8 @@ TEST(who_sees_a_message_in_a_freed_ring_neither_takes_nor_refuses_it)
 static kin__ring next_ring;
 static uint64_t first_page;
 
-/* As above, but a larger ring lies there now, and begins before the old one did: in the middle of it
- * there is a message of the same position, in the same place. */
+/* As above, but a larger ring lies there now, and begins before the old one did: in the middle of
+ * it there is a message of the same position, in the same place. */
 static void enlarge_under_the_taker(const char *name)
 {
     if (strcmp(name, "ring.seen") != 0) {

@@ -37,7 +37,7 @@ static int get(struct scene *s, double timeout)
     return size < 0 ? (int)size : number;
 }
 
-/* ---- timeouts ---------------------------------------------------------------------------------- */
+/* ---- timeouts -------------------------------------------------------------------------------- */
 
 TEST(a_timeout_of_zero_or_less_only_tries)
 {
@@ -79,7 +79,7 @@ TEST(a_timeout_that_is_no_number_loses_nothing)
     kin_queue_free(s->queue);
 }
 
-/* ---- sleepers --------------------------------------------------------------------------------------- */
+/* ---- sleepers -------------------------------------------------------------------------------- */
 
 static int sleep_in_get(void *ctx)
 {
@@ -174,7 +174,7 @@ TEST(a_sleeper_of_a_freed_queue_leaves_the_next_one_alone)
     }
 }
 
-/* ---- somebody stops in the middle ----------------------------------------------------------------- */
+/* ---- somebody stops in the middle ------------------------------------------------------------ */
 
 static struct scene *scene_of_child;
 
@@ -318,7 +318,7 @@ TEST(freeing_waits_for_who_is_in_the_middle)
     CHECK_EQ(after.blocks, before.blocks - 2);
 }
 
-/* ---- the bound ------------------------------------------------------------------------------------------ */
+/* ---- the bound ------------------------------------------------------------------------------- */
 
 enum { BOUND = 3 };
 
@@ -370,7 +370,7 @@ TEST_WITHIN(120, a_bound_is_exact_under_contention)
     kin_queue_free(s->queue);
 }
 
-/* ---- a process that cannot join ------------------------------------------------------------------------- */
+/* ---- a process that cannot join -------------------------------------------------------------- */
 
 static int use_without_descriptors(void *ctx)
 {

@@ -198,6 +198,34 @@ TEST(arrays_of_characters_are_strings)
     kin_array_free(ints);
 }
 
+TEST(bytes_go_in_as_they_are_and_nowhere_else)
+{
+    enum { LENGTH = 100000 };
+    char *bytes = malloc(LENGTH);
+    for (int i = 0; i < LENGTH; i++) {
+        bytes[i] = (char)(i * 7 + 1);
+    }
+    for (const char *code = "cB"; *code != '\0'; code++) {
+        kin_array *a = make(*code, LENGTH + 2, kin_none());
+        const char *data = kin_array_data(a);
+        CHECK_OK(kin_array_set_slice(a, 1, -1, kin_bytes(bytes, LENGTH)));
+        CHECK_MEM(data + 1, bytes, LENGTH);
+        CHECK_EQ(data[0], 0);
+        CHECK_EQ(data[LENGTH + 1], 0);
+        CHECK_OK(kin_array_set_slice(a, 5, 5, kin_bytes("", 0)));
+        CHECK_MEM(data + 1, bytes, LENGTH);
+        kin_array_free(a);
+    }
+    kin_array *a = make('c', 0, kin_bytes(bytes, LENGTH));
+    CHECK_OK(kin_array_set_raw(a, kin_bytes("end", 3)));
+    CHECK_MEM(kin_array_data(a), "end", 3);
+    CHECK_MEM((char *)kin_array_data(a) + 3, bytes + 3, LENGTH - 3);
+    kin_array_free(a);
+    a = NULL;
+    CHECK_ERROR(kin_array_new(&a, 'b', 0, kin_bytes("\x80", 1), NULL), KIN_ERANGE);
+    free(bytes);
+}
+
 TEST(an_array_of_structs)
 {
     struct pair {
@@ -328,9 +356,35 @@ TEST(what_is_refused_does_not_swallow_the_news_of_a_death)
     kin_array_free(a);
 }
 
+static int die_with_it_half_written(void *ctx)
+{
+    kin_array_acquire(ctx, 0);
+    ((uint32_t *)kin_array_data(ctx))[1] = 0x110000;
+    raise(SIGKILL);
+    return 0;
+}
+
+TEST(a_read_that_fails_does_not_swallow_the_news_of_a_death)
+{
+    kin_array *a = make('u', 0, kin_str("abc"));
+    kin_obj o = { 0 };
+    CHECK_EQ(test_join(test_child(die_with_it_half_written, a)), -SIGKILL);
+    CHECK_ERROR(kin_array_get(a, 1, &o), KIN_ERANGE);
+    CHECK_ERROR(kin_array_value(a, &o), KIN_ERANGE);
+    CHECK_CONTAINS(kin_errmsg(), "kin_array_value: ");
+    CHECK_ERROR(kin_array_slice(a, 0, 3, &o), KIN_ERANGE);
+    CHECK_EQ(kin_array_slice(a, 2, 3, &o), KIN_OWNER_DIED);
+    kin_release(o);
+    CHECK_ERROR(kin_array_get(a, 1, &o), KIN_ERANGE);
+    CHECK_EQ(kin_array_set(a, 1, kin_str("b")), 0);
+    CHECK_ALL(a, "'abc'");
+    kin_array_free(a);
+}
+
 struct reader {
     kin_rlock *lock;
     kin_array *array;
+    _Atomic bool is_asleep;
 };
 
 static int read_when_allowed(void *ctx)
@@ -356,6 +410,34 @@ TEST(who_waits_for_the_lock_of_an_array_that_is_freed_is_told)
     CHECK_OK(kin_rlock_release(r->lock));
     CHECK_EQ(test_join(child), 0);
     kin_array_free(other);
+    kin_rlock_free(r->lock);
+}
+
+static int free_it_and_die(void *ctx)
+{
+    struct reader *r = ctx;
+    CHECK_OK(kin_rlock_acquire(r->lock, 0));
+    WAIT_UNTIL(atomic_load(&r->is_asleep));
+    kin_array_free(r->array);
+    raise(SIGKILL);
+    return 0;
+}
+
+/* The array has ended, and the lock has not, nor what else it guards. */
+TEST(the_news_of_a_death_stay_with_a_named_lock_whose_array_was_freed)
+{
+    struct reader *r = test_shared(sizeof *r);
+    CHECK_OK(kin_rlock_new(&r->lock, NULL));
+    CHECK_OK(kin_array_new(&r->array, 'i', 2, kin_none(), &(kin_array_options){ .lock = r->lock }));
+    pid_t dies = test_child(free_it_and_die, r);
+    WAIT_UNTIL(kin_rlock_locked(r->lock));
+    pid_t reads = test_child(read_when_allowed, r);
+    WAIT_UNTIL(test_is_asleep(reads));
+    atomic_store(&r->is_asleep, true);
+    CHECK_EQ(test_join(dies), -SIGKILL);
+    CHECK_EQ(test_join(reads), 0);
+    CHECK_EQ(kin_rlock_acquire(r->lock, 0), KIN_OWNER_DIED);
+    CHECK_OK(kin_rlock_release(r->lock));
     kin_rlock_free(r->lock);
 }
 

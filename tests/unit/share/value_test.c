@@ -239,3 +239,99 @@ TEST(to_free_a_value_wakes_who_waits_for_it)
     kin_value_free(v);
     CHECK_EQ(test_join(child), 0);
 }
+
+static int die_with_no_character_in_it(void *ctx)
+{
+    if (kin_value_acquire(ctx, 0) == 0) {
+        *(uint32_t *)kin_value_ptr(ctx) = UINT32_MAX;
+        raise(SIGKILL);
+    }
+    return 1;
+}
+
+/* Nor does it swallow them when it is found out under the lock. */
+TEST(a_read_that_fails_does_not_swallow_the_news_of_a_death)
+{
+    kin_value *v = make('w', kin_none());
+    kin_obj o = kin_int(5);
+    CHECK_EQ(test_join(test_child(die_with_no_character_in_it, v)), -SIGKILL);
+    CHECK_ERROR(kin_value_get(v, &o), KIN_ERANGE);
+    CHECK_CONTAINS(kin_errmsg(), "kin_value_get: ");
+    CHECK_EQ(kin_as_int(o), 5);
+    CHECK_ERROR(kin_value_get(v, &o), KIN_ERANGE);
+    CHECK_EQ(kin_rlock_depth(kin_value_lock(v)), 0);
+    CHECK_EQ(kin_value_acquire(v, 0), KIN_OWNER_DIED);
+    CHECK_OK(kin_value_release(v));
+    CHECK_ERROR(kin_value_get(v, &o), KIN_ERANGE); /* no news, none to leave */
+    CHECK_EQ(kin_value_acquire(v, 0), 0);
+    CHECK_OK(kin_value_release(v));
+    kin_value_free(v);
+}
+
+static int take_it(void *ctx)
+{
+    return kin_value_acquire(ctx, KIN_FOREVER);
+}
+
+TEST(another_process_hears_of_a_death_after_a_read_that_failed)
+{
+    kin_value *v = make('w', kin_none());
+    kin_obj o;
+    CHECK_EQ(test_join(test_child(die_with_no_character_in_it, v)), -SIGKILL);
+    CHECK_ERROR(kin_value_get(v, &o), KIN_ERANGE);
+    CHECK_EQ(test_join(test_child(take_it, v)), KIN_OWNER_DIED);
+    CHECK_EQ(kin_value_acquire(v, 0), KIN_OWNER_DIED); /* for he ended with it */
+    kin_value_free(v);
+}
+
+static void check_dump_has(const char *what, const void *p, const char *is)
+{
+    char *text = NULL;
+    size_t size = 0;
+    char line[256];
+    FILE *stream = open_memstream(&text, &size);
+    CHECK_OK(kin_dump(stream));
+    fclose(stream);
+    snprintf(line, sizeof line, "%s %p: %s\n", what, p, is);
+    CHECK_CONTAINS(text, line);
+    free(text);
+}
+
+static int die_at_once(void *ctx)
+{
+    kin_value_acquire(ctx, 0);
+    raise(SIGKILL);
+    return 1;
+}
+
+TEST(a_dump_says_who_has_the_lock_of_a_value)
+{
+    kin_value *v = make('i', kin_none()), *none = NULL;
+    kin_array *a = NULL;
+    char is[128];
+    CHECK_OK(kin_value_new(&none, 'i', kin_none(), &(kin_value_options){ .no_lock = true }));
+    CHECK_OK(
+        kin_array_new(&a, 'i', 3, kin_none(), &(kin_array_options){ .lock = kin_value_lock(v) }));
+    check_dump_has("value", none, "no lock");
+    snprintf(is, sizeof is, "its rlock %p is held by nobody", (void *)kin_value_lock(v));
+    check_dump_has("value", v, is);
+    check_dump_has("array", a, is);
+    CHECK_OK(kin_value_acquire(v, 0));
+    CHECK_OK(kin_value_acquire(v, 0));
+    snprintf(is, sizeof is, "its rlock %p is held by process %d (MainProcess), 2 deep",
+             (void *)kin_array_lock(a), (int)getpid());
+    check_dump_has("value", v, is);
+    check_dump_has("array", a, is);
+    CHECK_OK(kin_value_release(v));
+    CHECK_OK(kin_value_release(v));
+    pid_t dead = test_child(die_at_once, v);
+    CHECK_EQ(test_join(dead), -SIGKILL);
+    snprintf(is, sizeof is, "its rlock %p is held by process %d (MainProcess), which died",
+             (void *)kin_value_lock(v), (int)dead);
+    check_dump_has("value", v, is);
+    snprintf(is, sizeof is, "its rlock %p was freed", (void *)kin_value_lock(v));
+    kin_value_free(v);
+    check_dump_has("array", a, is);
+    kin_array_free(a);
+    kin_value_free(none);
+}

@@ -76,7 +76,8 @@ TEST(the_cells_of_the_dead_come_last)
     kin_free(r);
 }
 
-/* As if somebody were stopped between looking and claiming, while the row is freed and made anew. */
+/* As if somebody were stopped between looking and claiming, while the row is freed and made
+ * anew. */
 static uint64_t late(uint64_t seen, bool dead_too, const void *ctx)
 {
     struct row *r = (struct row *)(uintptr_t)ctx;

@@ -1,132 +1,5 @@
+#include "condition_scene.h"
 #include "contract/start.h"
-#include "domain/room.h"
-#include <kin/condition.h>
-
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
-enum { MANY = 40 }; /* more than a chunk has cells */
-
-/* What the test and its children share, also those that were not forked. */
-struct world {
-    kin_condition *c;
-    kin_lock *lock;
-    kin_rlock *rlock;
-    _Atomic int code[MANY]; /* by number of the child; 99 before */
-    _Atomic int children;
-    _Atomic int turn; /* who came out, in order */
-    _Atomic int order[MANY];
-    _Atomic int stage;
-    long ready; /* under the lock */
-    double timeout;
-};
-
-static struct world *new_world(void)
-{
-    struct world *w = kin_alloc(sizeof *w);
-    CHECK_NOT_NULL(w);
-    for (int i = 0; i < MANY; i++) {
-        w->code[i] = 99;
-    }
-    w->timeout = KIN_FOREVER;
-    return w;
-}
-
-static struct world *new_own(void)
-{
-    struct world *w = new_world();
-    CHECK_OK(kin_condition_new(&w->c, NULL));
-    return w;
-}
-
-static struct world *new_on_lock(void)
-{
-    struct world *w = new_world();
-    CHECK_OK(kin_lock_new(&w->lock, NULL));
-    CHECK_OK(kin_condition_new(&w->c, KIN_OPT(kin_condition_options, .lock = w->lock)));
-    return w;
-}
-
-static struct world *new_on_rlock(void)
-{
-    struct world *w = new_world();
-    CHECK_OK(kin_rlock_new(&w->rlock, NULL));
-    CHECK_OK(kin_condition_new(&w->c, KIN_OPT(kin_condition_options, .rlock = w->rlock)));
-    return w;
-}
-
-static void end_world(struct world *w)
-{
-    kin_condition_free(w->c);
-    kin_lock_free(w->lock);
-    kin_rlock_free(w->rlock);
-    kin_free(w);
-}
-
-static void each_kind(void (*test)(struct world *))
-{
-    test(new_own());
-    test(new_on_lock());
-    test(new_on_rlock());
-}
-
-static bool is_locked(struct world *w)
-{
-    return w->lock != NULL
-               ? kin_lock_locked(w->lock)
-               : kin_rlock_locked(w->rlock != NULL ? w->rlock
-                                                   : (kin_rlock *)(void *)&w->c->kin__private[1]);
-}
-
-static int wait_once(void *ctx)
-{
-    struct world *w = ctx;
-    int me = w->children++;
-    if (kin_condition_acquire(w->c, KIN_FOREVER) < 0) {
-        return 1;
-    }
-    int rv = kin_condition_wait(w->c, w->timeout);
-    w->order[w->turn++] = me;
-    w->code[me] = rv;
-    return rv == KIN_ECLOSED ? 0 : kin_condition_release(w->c) < 0 ? 2 : 0;
-}
-
-static pid_t start_waiter(struct world *w)
-{
-    pid_t pid = test_child(wait_once, w);
-    WAIT_UNTIL(test_is_asleep(pid));
-    return pid;
-}
-
-static int notify(struct world *w, unsigned n)
-{
-    CHECK_GE(kin_condition_acquire(w->c, KIN_FOREVER), 0);
-    int woken = kin_condition_notify(w->c, n);
-    CHECK_EQ(kin_condition_release(w->c), 0);
-    return woken;
-}
-
-static int notify_all(struct world *w)
-{
-    CHECK_GE(kin_condition_acquire(w->c, KIN_FOREVER), 0);
-    int woken = kin_condition_notify_all(w->c);
-    CHECK_EQ(kin_condition_release(w->c), 0);
-    return woken;
-}
-
-static void kill_child(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    CHECK_EQ(test_join(pid), -SIGKILL);
-}
-
-static uint64_t count_blocks(void)
-{
-    kin_usage_info usage;
-    CHECK_OK(kin_usage(&usage));
-    return usage.blocks;
-}
 
 /* ---- wait and notify -------------------------------------------------------------------- */
 
@@ -396,6 +269,23 @@ TEST(two_conditions_may_be_about_one_lock)
     end_world(w);
 }
 
+static void is_held_in_a_block(struct world *w)
+{
+    int rv = -1;
+    KIN_WITH(w->c, &rv) {
+        CHECK_EQ(rv, 0);
+        CHECK(is_locked(w));
+        CHECK_ERROR(kin_condition_wait(w->c, 0), KIN_ETIMEDOUT);
+    }
+    CHECK(!is_locked(w));
+    end_world(w);
+}
+
+TEST(a_block_holds_the_lock_of_a_condition)
+{
+    each_kind(is_held_in_a_block);
+}
+
 /* ---- wait_for --------------------------------------------------------------------------- */
 
 static bool is_five(void *ctx)
@@ -536,116 +426,6 @@ TEST(wait_for_tells_that_somebody_died_meanwhile)
     (void)test_join(pid);
     CHECK_EQ(w->code[0], KIN_OWNER_DIED);
     end_world(w);
-}
-
-/* ---- the beginning and the end ---------------------------------------------------------- */
-
-static void tells_who_waits(struct world *w)
-{
-    pid_t pids[3];
-    for (int i = 0; i < 3; i++) {
-        pids[i] = start_waiter(w);
-    }
-    kin_condition_free(w->c);
-    for (int i = 0; i < 3; i++) {
-        CHECK_EQ(test_join(pids[i]), 0);
-        CHECK_EQ(w->code[i], KIN_ECLOSED);
-    }
-    CHECK_ERROR(kin_condition_acquire(w->c, 0), KIN_EFREED);
-    CHECK_ERROR(kin_condition_release(w->c), KIN_EFREED);
-    CHECK_ERROR(kin_condition_wait(w->c, 0), KIN_EFREED);
-    CHECK_ERROR(kin_condition_notify(w->c, 1), KIN_EFREED);
-    CHECK(w->lock == NULL || !kin_lock_locked(w->lock));
-    CHECK(w->rlock == NULL || !kin_rlock_locked(w->rlock));
-    kin_lock_free(w->lock);
-    kin_rlock_free(w->rlock);
-    kin_free(w);
-}
-
-TEST(who_waits_when_it_is_freed_is_told)
-{
-    kin__self();
-    uint64_t blocks = count_blocks();
-    each_kind(tells_who_waits);
-    CHECK_EQ(count_blocks(), blocks);
-}
-
-TEST(who_waits_when_its_lock_is_freed_is_told_when_he_is_notified)
-{
-    struct world *w = new_on_lock();
-    w->timeout = 0.05;
-    pid_t pid = start_waiter(w);
-    kin_lock_free(w->lock);
-    w->lock = NULL;
-    CHECK_EQ(test_join(pid), 0);
-    CHECK_EQ(w->code[0], KIN_ECLOSED);
-    CHECK_ERROR(kin_condition_acquire(w->c, 0), KIN_EFREED);
-    CHECK_ERROR(kin_condition_wait(w->c, 0), KIN_EFREED);
-    end_world(w);
-}
-
-struct account {
-    double amount;
-    kin_condition changed;
-    double limit;
-};
-
-TEST(one_may_lie_in_a_struct)
-{
-    struct account *account = kin_alloc(sizeof *account);
-    struct world *w = new_world();
-    uint64_t blocks = count_blocks();
-    w->c = &account->changed;
-    for (int i = 0; i < 3; i++) {
-        CHECK_OK(kin_condition_init(&account->changed, NULL));
-        pid_t pid = start_waiter(w);
-        CHECK_EQ(notify(w, 1), 1);
-        CHECK_EQ(test_join(pid), 0);
-        CHECK_EQ(w->code[i], 0);
-        kin_condition_done(&account->changed);
-        CHECK_ERROR(kin_condition_acquire(&account->changed, 0), KIN_EFREED);
-        CHECK_EQ(count_blocks(), blocks);
-    }
-    CHECK(account->amount == 0 && account->limit == 0);
-    kin_free(account);
-    kin_free(w);
-}
-
-TEST(what_is_wrong_is_said_and_changes_nothing)
-{
-    kin_condition *c = NULL;
-    kin_lock *lock;
-    kin_rlock *rlock;
-    kin_lock local = { { 0 } };
-    CHECK_OK(kin_lock_new(&lock, NULL));
-    CHECK_OK(kin_rlock_new(&rlock, NULL));
-    CHECK_ERROR(kin_condition_new(NULL, NULL), KIN_EINVAL);
-    CHECK_ERROR(kin_condition_new(&c, KIN_OPT(kin_condition_options, .reserved = { 1 })),
-                KIN_EINVAL);
-    CHECK_ERROR(kin_condition_new(&c, KIN_OPT(kin_condition_options, .lock = lock, .rlock = rlock)),
-                KIN_EINVAL);
-    CHECK_ERROR(kin_condition_new(&c, KIN_OPT(kin_condition_options, .lock = &local)), KIN_EINVAL);
-    CHECK_ERROR(
-        kin_condition_new(&c, KIN_OPT(kin_condition_options, .rlock = (kin_rlock *)(void *)lock)),
-        KIN_EINVAL);
-    CHECK_NULL(c);
-    CHECK_ERROR(kin_condition_init((kin_condition *)(void *)&local, NULL), KIN_EINVAL);
-    CHECK_ERROR(kin_condition_acquire(NULL, 0), KIN_EINVAL);
-    CHECK_ERROR(kin_condition_release(NULL), KIN_EINVAL);
-    CHECK_ERROR(kin_condition_wait(NULL, 0), KIN_EINVAL);
-    CHECK_ERROR(kin_condition_notify(NULL, 1), KIN_EINVAL);
-    CHECK_ERROR(kin_condition_notify_all(NULL), KIN_EINVAL);
-    CHECK_OK(kin_condition_new(&c, NULL));
-    CHECK_ERROR(kin_condition_acquire(c, NAN), KIN_EINVAL);
-    CHECK_OK(kin_condition_acquire(c, 0));
-    CHECK_ERROR(kin_condition_wait(c, NAN), KIN_EINVAL);
-    CHECK_ERROR(kin_condition_wait_for(c, NULL, NULL, 0), KIN_EINVAL);
-    CHECK_OK(kin_condition_release(c));
-    kin_condition_free(c);
-    kin_condition_free(NULL);
-    kin_condition_done(NULL);
-    kin_lock_free(lock);
-    kin_rlock_free(rlock);
 }
 
 /* ---- every start method ----------------------------------------------------------------- */

@@ -152,7 +152,11 @@ TEST(it_tells_who_has_permits_and_who_sleeps_in_a_queue)
         p(m->owned), getpid(), pid);
     check_has("semaphore %p: 7 left\n", p(m->plain));
     check_has("queue %p: 0 of 10\n", p(m->queue));
-    check_has("condition %p\n", p(m->condition));
+    check_has("condition %p: free\n", p(m->condition));
+    CHECK_OK(kin_condition_acquire(m->condition, 0));
+    check_has("condition %p: held by process %d (MainProcess), 1 deep\n", p(m->condition),
+              getpid());
+    CHECK_OK(kin_condition_release(m->condition));
     check_has("process %d (Process-9) waits for queue %p since ", pid, p(m->queue));
     CHECK_OK(kin_queue_put_bytes(m->queue, "x", 1, 0));
     WAIT_UNTIL(kin_barrier_n_waiting(m->barrier) == 1 && test_is_asleep(pid));
@@ -171,6 +175,16 @@ TEST(it_tells_who_has_permits_and_who_sleeps_in_a_queue)
     char *text = dumped();
     CHECK_STR(text, "");
     free(text);
+}
+
+TEST(a_lock_that_a_condition_names_is_told_of_once)
+{
+    struct world *w = new_world();
+    kin_condition *c = NULL;
+    CHECK_OK(kin_condition_new(&c, KIN_OPT(kin_condition_options, .lock = w->lock)));
+    check_has("condition %p\n", p(c));
+    kin_condition_free(c);
+    end_world(w);
 }
 
 TEST(it_tells_of_the_dead_who_hold_something_and_not_of_those_who_slept)

@@ -29,6 +29,11 @@ TEST(it_is_what_it_began_as_until_it_ends)
     struct thing *t = new_thing();
     CHECK_EQ(kin__head_check(t, KIN__BARRIER, "test: the thing"), 0);
     CHECK_ERROR(kin__head_check(t, KIN__LOCK, "test: the thing"), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "is no such thing: was it made");
+    CHECK_ERROR(kin__head_check((char *)t + 1, KIN__LOCK, "test: the thing"), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "not aligned");
+    CHECK_ERROR(kin__head_check(logged, KIN__LOCK, "test: the thing"), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "not in the family's memory");
     CHECK(kin__head_end(t, KIN__BARRIER, true, "test: the thing"));
     CHECK_ERROR(kin__head_check(t, KIN__BARRIER, "test: the thing"), KIN_EFREED);
     CHECK_CONTAINS(kin_errmsg(), "test: the thing was freed");

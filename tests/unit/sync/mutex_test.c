@@ -3,17 +3,24 @@
 #include "sync/room.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
-#define HUNGRY (UINT64_C(1) << 28)
+#define HUNGRY KIN__MUTEX_HUNGRY
+#define SLEEPERS KIN__MUTEX_SLEEPERS
 
 struct world {
     kin_lock *lock;
     _Atomic int stage, code;
 };
 
+static kin__mutex *mutex_of(const struct world *w)
+{
+    return (kin__mutex *)(void *)w->lock;
+}
+
 static uint64_t word_of(const struct world *w)
 {
-    return atomic_load(&((kin__mutex *)(void *)w->lock)->word);
+    return atomic_load(&mutex_of(w)->word);
 }
 
 static struct world *new_world(void)
@@ -48,8 +55,7 @@ TEST(what_is_pleaded_for_is_not_taken_in_passing)
 {
     struct world *w = new_world();
     pid_t pid = start_pleader(w);
-    kin__mutex *mutex = (kin__mutex *)(void *)w->lock;
-    CHECK(!kin__mutex_take_free(mutex, kin__mutex_word(kin__self(), 0)));
+    CHECK(!kin__mutex_take_free(mutex_of(w), kin__mutex_word(kin__self(), 0)));
     CHECK_EQ(kin__mutex_holder(word_of(w)), KIN__NOBODY);
     kill(pid, SIGCONT);
     CHECK_EQ(test_join(pid), 0);
@@ -125,7 +131,7 @@ static int take_and_give_until_told(void *ctx)
     return rv == 0 ? 0 : 1;
 }
 
-TEST(who_takes_it_over_and_over_does_not_starve_the_other)
+TEST(two_who_take_it_over_and_over_both_have_turns)
 {
     struct world *w = new_world();
     pid_t greedy = test_child(take_and_give_until_told, w);
@@ -136,6 +142,98 @@ TEST(who_takes_it_over_and_over_does_not_starve_the_other)
     w->stage = 1;
     CHECK_EQ(test_join(greedy), 0);
     kin_lock_free(w->lock);
+}
+
+/* One who sleeps on the word alone, and does not look at it again. */
+static int sleep_on_the_word(void *ctx)
+{
+    struct world *w = ctx;
+    _Atomic uint32_t *halves = (_Atomic uint32_t *)(void *)&mutex_of(w)->word;
+    int which = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+    (void)kin__os_wait(halves + which, (uint32_t)word_of(w), KIN__NEVER);
+    return 0;
+}
+
+TEST(a_release_wakes_all_when_somebody_pleads)
+{
+    struct world *w = new_world();
+    CHECK_EQ(kin_lock_acquire(w->lock, 0), 0);
+    atomic_fetch_or(&mutex_of(w)->word, SLEEPERS | HUNGRY);
+    pid_t pids[2];
+    for (int i = 0; i < 2; i++) {
+        pids[i] = test_child(sleep_on_the_word, w);
+        WAIT_UNTIL(test_is_asleep(pids[i]));
+    }
+    CHECK_EQ(kin_lock_release(w->lock), 0);
+    CHECK_EQ(test_join(pids[0]), 0);
+    CHECK_EQ(test_join(pids[1]), 0);
+    kin_lock_free(w->lock);
+}
+
+/* ---- giving up, and other locks ---------------------------------------------------------- */
+
+enum { PATIENCE = 300 }; /* ms */
+
+static int wait_a_while(void *ctx)
+{
+    struct world *w = ctx;
+    return kin_lock_acquire(w->lock, PATIENCE / 1e3) == KIN_ETIMEDOUT ? 0 : 1;
+}
+
+/* As somebody faster does, who takes the lock after a release has woken one: says no more that
+ * others sleep. False when the sleeper may have given up before. */
+static bool clear_beneath(struct world *w, pid_t pid, double begin)
+{
+    WAIT_UNTIL(test_is_asleep(pid));
+    siginfo_t info;
+    kill(pid, SIGSTOP);
+    CHECK_EQ(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED | WNOWAIT), 0);
+    atomic_fetch_and(&mutex_of(w)->word, ~SLEEPERS);
+    bool in_time = kin_now() < begin + PATIENCE / 1e3;
+    double over = kin_now() + PATIENCE / 1e3;
+    WAIT_UNTIL(kin_now() > over);
+    kill(pid, SIGCONT);
+    return in_time;
+}
+
+TEST(who_gives_up_after_a_sleep_says_that_others_may_sleep)
+{
+    struct world *w = new_world();
+    CHECK_EQ(kin_lock_acquire(w->lock, 0), 0);
+    for (bool in_time = false; !in_time;) {
+        double begin = kin_now();
+        pid_t pid = test_child(wait_a_while, w);
+        in_time = clear_beneath(w, pid, begin);
+        CHECK_EQ(test_join(pid), 0);
+        CHECK(!in_time || word_of(w) & SLEEPERS);
+    }
+    kin_lock_free(w->lock);
+}
+
+static kin_lock *replaced;
+
+static void make_another_one(const char *step)
+{
+    if (strcmp(step, "lock.taking") == 0) {
+        kin__step_hook(NULL);
+        kin_lock_done(replaced);
+        CHECK_OK(kin_lock_init(replaced, NULL));
+    }
+}
+
+TEST(a_lock_that_became_another_one_at_the_last_moment_is_given_back)
+{
+    struct world w = { .lock = kin_alloc(sizeof *w.lock) };
+    CHECK_OK(kin_lock_init(w.lock, NULL));
+    replaced = w.lock;
+    kin__step_hook(make_another_one);
+    uint64_t mine = kin__mutex_word(kin__self(), 0);
+    CHECK_ERROR(kin__mutex_wait(mutex_of(&w), KIN__LOCK, mine, KIN__NEVER, "the lock"),
+                KIN_ECLOSED);
+    CHECK_EQ(kin__mutex_holder(word_of(&w)), KIN__NOBODY);
+    CHECK_EQ(kin_lock_acquire(w.lock, 0), 0);
+    kin_lock_done(w.lock);
+    kin_free(w.lock);
 }
 
 /* ---- for conditions -------------------------------------------------------------------------- */

@@ -495,3 +495,30 @@ EACH_METHOD(a_child_gets_one_when_it_starts_and_another_later)
     kin_semaphore_free(pong);
     kin_queue_free(later);
 }
+
+static int hold_one(kin_semaphore *s)
+{
+    KIN_HOLD(s);
+    return kin_semaphore_value(s);
+}
+
+TEST(a_block_and_a_scope_give_a_permit_back)
+{
+    kin_semaphore *s = NULL;
+    CHECK_OK(kin_semaphore_new(&s, 2, NULL));
+    int rv = -1;
+    KIN_WITH(s, &rv) {
+        CHECK_EQ(rv, 0);
+        CHECK_EQ(hold_one(s), 0);
+        CHECK_EQ(kin_semaphore_value(s), 1);
+    }
+    CHECK_EQ(kin_semaphore_value(s), 2);
+    kin_semaphore_free(s);
+    KIN_WITH(s) {
+        CHECK(false);
+    }
+    else
+    {
+        CHECK_CONTAINS(kin_errmsg(), "kin_semaphore_acquire: the semaphore was freed");
+    }
+}
