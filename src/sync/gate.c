@@ -7,31 +7,50 @@
  * would have cost five microseconds. A yield that took long tells us so, and makes us shy: for a
  * while we spin without yielding, and when that was in vain we do not spin at all the next times.
  *
- * Measured for a ping-pong (microseconds a round trip, one core for both / two cores):
- *     no spin 2.5 / 74    spin without yield 27 / 0.3    this one 2.9 / 0.4
- *     and with a busy loop on each core:
- *     no spin 5 / 115     yielding spin 1410 / 14        this one 6 / 1.1
+ * Shyness is catching: who spins without yielding makes the others' yields long. So a yield is
+ * long only when the others' spins do not explain it; the first one makes us shy for a moment only
+ * (at its start every process meets one), and for longer where more than one in ninety is long. And
+ * what we count against the spin is our own time, not what others did in our yields.
+ *
+ * Measured (microseconds a round trip of two events, both on one core / on two; of a condition, both
+ * on one core; a round of a barrier of eight, on two cores):
+ *     no spin 2.9 / 120, 16, 38    spin without yield 27 / 1.4, 53, 48    this one 3.1 / 2, 4, 8
+ *     and the events with a busy loop on each core:
+ *     no spin 6 / 101    spin without yield 32 / 9    yielding spin 2500 / 4500    this one 7 / 4
+ * (medians on a machine with other work; that alone makes 2 of the 0.3 between two cores.)
+ *
+ * How many processors this process may use says nothing about where its partner is: two that are
+ * pinned to a core each want the spin most of all. So the machine's count. A family that is
+ * pinned to one core as a whole loses nothing by it, since a yield is cheaper than a sleep there too:
+ * 3.2 us for events (no spin 3.3), 3.5 for a condition (16), 18 for a barrier of eight (21).
  *
  * The sleep and its discipline are described in room.h. */
 #include "room.h"
 
 #include <errno.h>
 
-#define SPIN 10000         /* ns */
+#define SPIN 10000         /* ns of our own; what a yield takes is not ours */
+#define SPIN_IN_ALL 100000 /* ns with the yields */
 #define PAUSES 32          /* between two yields; some 0.4 us */
-#define LONG_YIELD 50000   /* ns: somebody else has used this core meanwhile */
-#define SHY_TIME 100000000 /* ns until we dare to yield again */
+#define LONG_YIELD 200000  /* ns: somebody who computes has used this core meanwhile */
+#define SHY_LEAST 2000000  /* ns until we dare to yield again, when such yields are rare */
+#define SHY_MOST 100000000 /* when they are the rule */
+#define SHY_GROWTH 4       /* after each long yield */
+#define FORGETTING 64      /* shorter by a 64th after each short one */
 #define SHY_WAITS 16       /* that sleep at once after a spin in vain */
 
-static _Thread_local int64_t shy_until;
-static _Thread_local unsigned waits_to_skip;
+static _Thread_local struct {
+    int64_t until;
+    int64_t time; /* how long the next long yield makes us shy */
+    unsigned waits_to_skip;
+} shy = { .time = SHY_LEAST };
 
 static bool has_partner_core(void)
 {
     static _Atomic int cpus;
     int n = atomic_load_explicit(&cpus, memory_order_relaxed);
     if (n == 0) {
-        n = kin__os_processors(); /* this process may be pinned to one, its partner to another */
+        n = kin__os_processors();
         atomic_store_explicit(&cpus, n, memory_order_relaxed);
     }
     return n > 1;
@@ -53,31 +72,40 @@ static bool look(bool (*ready)(void *), void *ctx, int pauses)
     return false;
 }
 
-static void yield_unless_shy(int64_t now)
+/* Yields unless we are shy; the time after it. */
+static int64_t give_way(int64_t now)
 {
-    if (now < shy_until) {
-        return;
+    if (now < shy.until) {
+        return now;
     }
     kin__os_yield();
     int64_t after = kin__os_now();
-    if (after - now > LONG_YIELD) {
-        shy_until = after + SHY_TIME;
+    if (after - now <= LONG_YIELD) {
+        shy.time -= (shy.time - SHY_LEAST) / FORGETTING;
+        return after;
     }
+    shy.until = after + shy.time;
+    shy.time = shy.time < SHY_MOST / SHY_GROWTH ? shy.time * SHY_GROWTH : SHY_MOST;
+    return after;
 }
 
 static bool spin(bool (*ready)(void *), void *ctx, int pauses)
 {
-    if (waits_to_skip > 0 || !has_partner_core()) {
-        waits_to_skip -= waits_to_skip > 0;
+    if (shy.waits_to_skip > 0 || !has_partner_core()) {
+        shy.waits_to_skip -= shy.waits_to_skip > 0;
         return ready(ctx);
     }
-    for (int64_t now = kin__os_now(), end = now + SPIN; now < end; now = kin__os_now()) {
+    int64_t begin = kin__os_now();
+    int64_t now = begin;
+    for (int64_t spent = 0; spent < SPIN && now - begin < SPIN_IN_ALL;) {
         if (look(ready, ctx, pauses)) {
             return true;
         }
-        yield_unless_shy(now);
+        int64_t looked = kin__os_now();
+        spent += looked - now;
+        now = give_way(looked);
     }
-    waits_to_skip = kin__os_now() < shy_until ? SHY_WAITS : 0;
+    shy.waits_to_skip = now < shy.until ? SHY_WAITS : 0;
     return ready(ctx);
 }
 

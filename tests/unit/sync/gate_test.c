@@ -1,7 +1,39 @@
 #include "harness.h"
 #include "sync/room.h"
 
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- a clock and a yield of our own, so that a spin does not depend on the machine's load ---- */
+
+#define TICK 400 /* ns between two questions for the time */
+#define MS 1000000
+
+static bool played;
+static int64_t time_played = MS;
+static int64_t yield_takes;
+static unsigned yields;
 static unsigned looks;
+
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+    if (!played) {
+        return (int)syscall(SYS_clock_gettime, clock, ret);
+    }
+    time_played += TICK;
+    ret->tv_sec = time_played / (1000 * MS);
+    ret->tv_nsec = time_played % (1000 * MS);
+    return 0;
+}
+
+int sched_yield(void)
+{
+    yields++;
+    time_played += yield_takes;
+    return (int)syscall(SYS_sched_yield);
+}
 
 static bool after(void *ctx)
 {
@@ -36,6 +68,138 @@ TEST(a_spin_for_nothing_ends)
     CHECK(!kin__spin(after, &never));
     CHECK(!kin__spin_aside(after, &never));
     CHECK_GT(looks, 1);
+}
+
+static bool never(void *ctx)
+{
+    (void)ctx;
+    looks++;
+    return false;
+}
+
+/* In vain, by the clock that we play; what it took. */
+static int64_t spin_in_vain(int64_t each_yield_takes)
+{
+    played = true;
+    yield_takes = each_yield_takes;
+    yields = looks = 0;
+    int64_t begin = time_played;
+    bool rv = kin__spin(never, NULL);
+    played = false;
+    CHECK(!rv);
+    return time_played - begin;
+}
+
+#define SKIP_ON_ONE_PROCESSOR()                                                                    \
+    do {                                                                                           \
+        if (kin__os_processors() == 1) {                                                           \
+            SKIP("this machine has one processor: nobody spins");                                  \
+        }                                                                                          \
+    } while (0)
+
+TEST(a_spin_gives_way_between_its_looks_and_gives_up)
+{
+    SKIP_ON_ONE_PROCESSOR();
+    spin_in_vain(0);
+    CHECK_GT(yields, 1);
+    CHECK_GT(looks, yields);
+}
+
+TEST(what_others_compute_meanwhile_does_not_shorten_a_spin_by_much)
+{
+    SKIP_ON_ONE_PROCESSOR();
+    spin_in_vain(0);
+    unsigned alone = yields;
+    spin_in_vain(2000);
+    CHECK_EQ(yields, alone);
+    int64_t took = spin_in_vain(50000);
+    CHECK_GT(yields, 1);
+    CHECK_LT(yields, alone);
+    CHECK_LT(took, MS);
+}
+
+TEST(a_spin_ends_with_a_long_yield)
+{
+    SKIP_ON_ONE_PROCESSOR();
+    spin_in_vain(5 * MS);
+    CHECK_EQ(yields, 1);
+}
+
+TEST(who_is_shy_spins_once_without_yielding_and_then_sleeps_at_once)
+{
+    SKIP_ON_ONE_PROCESSOR();
+    spin_in_vain(5 * MS);
+    spin_in_vain(0); /* begins with the waits to skip */
+    CHECK_EQ(yields, 0);
+    CHECK_EQ(looks, 1);
+    unsigned skipped = 1;
+    for (spin_in_vain(0); looks == 1; spin_in_vain(0)) {
+        skipped++;
+    }
+    CHECK_GT(skipped, 1);
+    CHECK_EQ(yields, 0);
+    spin_in_vain(0);
+    CHECK_EQ(looks, 1);
+}
+
+/* A long yield; how many milliseconds later do we dare another one? */
+static unsigned shyness(void)
+{
+    do {
+        spin_in_vain(5 * MS);
+    } while (yields == 0);
+    for (unsigned ms = 0;; ms++) {
+        do {
+            spin_in_vain(0);
+        } while (looks == 1); /* until it is no skipped one */
+        if (yields > 0) {
+            return ms;
+        }
+        time_played += MS;
+    }
+}
+
+TEST(shyness_grows_with_each_long_yield_to_a_limit)
+{
+    SKIP_ON_ONE_PROCESSOR();
+    unsigned before = shyness();
+    unsigned now = shyness();
+    CHECK_GT(now, before);
+    while (now > before) {
+        before = now;
+        now = shyness();
+    }
+    CHECK_LT(now, 1000);
+}
+
+TEST(short_yields_make_us_bold_again)
+{
+    SKIP_ON_ONE_PROCESSOR();
+    unsigned first = shyness();
+    CHECK_GT(shyness(), first);
+    unsigned most = shyness();
+    for (int i = 0; i < 100; i++) {
+        spin_in_vain(0);
+    }
+    CHECK_LT(shyness(), most);
+}
+
+static int spin_on_one_processor(void *ctx)
+{
+    (void)ctx;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)sched_getcpu(), &set);
+    CHECK_EQ(sched_setaffinity(0, sizeof set, &set), 0);
+    spin_in_vain(0);
+    return yields > 1 ? 1 : 0;
+}
+
+/* Its partner may be allowed another one. */
+TEST(who_may_use_one_processor_of_several_spins_too)
+{
+    int rv = test_join(test_child(spin_on_one_processor, NULL));
+    CHECK_EQ(rv, kin__os_processors() > 1 ? 1 : 0);
 }
 
 struct world {
