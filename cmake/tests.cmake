@@ -5,7 +5,8 @@ pkg_check_modules(check REQUIRED IMPORTED_TARGET check)
 
 add_library(kin_harness STATIC
     tests/harness.c tests/harness_leaks.c tests/harness_loops.c)
-target_compile_definitions(kin_harness PUBLIC _GNU_SOURCE)
+target_compile_definitions(kin_harness PUBLIC _GNU_SOURCE
+    KIN_TESTS_AT="${PROJECT_SOURCE_DIR}/tests")
 target_link_libraries(kin_harness PUBLIC kin_testing PkgConfig::check)
 target_include_directories(kin_harness PUBLIC
     ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/src)

@@ -4,13 +4,17 @@
 
 #include <kin/base.h>
 #include <kin/condition.h>
+#include <kin/conn.h>
 #include <kin/domain.h>
+#include <kin/listener.h>
 #include <kin/obj.h>
+#include <kin/pickle.h>
 #include <kin/pool.h>
 #include <kin/process.h>
 #include <kin/queue.h>
 #include <kin/share.h>
 #include <kin/subprocess.h>
 #include <kin/sync.h>
+#include <kin/wait.h>
 
 #endif

@@ -11,7 +11,7 @@
  * `queue_test closed` what has "closed" in its name, `--list` lists, `--seed N` repeats a random
  * one. Each test is a process of its own with a time limit, and fails if it leaves behind an open
  * descriptor, a child or grandchild, a mapped file or a name in /dev/shm. The family's domain (one
- * memory file called kin, made at first use) may stay.
+ * memory file called kin, made at first use) may stay, and the socket that rings bells (os/bell.c).
  *
  * CK_FORK=no runs all in one process (debuggers, valgrind), CK_TIMEOUT_MULTIPLIER=10 is patience.
  */

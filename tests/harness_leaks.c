@@ -41,7 +41,8 @@ static bool has(const struct list *list, const char *line)
 
 #define DOMAIN "/memfd:kin (deleted)"
 
-/* One descriptor of the domain is left out, and the file through which Check talks. */
+/* One descriptor of the domain is left out, the one that rings bells, and the file through which
+ * Check talks. */
 static void list_descriptors(struct list *list)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -49,7 +50,8 @@ static void list_descriptors(struct list *list)
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         char target[LINE_SIZE - 32];
         ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1);
-        if (n < 0 || atoi(entry->d_name) == dirfd(dir)) {
+        int fd = atoi(entry->d_name);
+        if (n < 0 || fd == dirfd(dir) || fd == kin__os_ringer()) {
             continue;
         }
         target[n] = '\0';
@@ -60,7 +62,7 @@ static void list_descriptors(struct list *list)
             domain = true;
             continue;
         }
-        add(list, "descriptor %d: %s", atoi(entry->d_name), target);
+        add(list, "descriptor %d: %s", fd, target);
     }
     closedir(dir);
 }

@@ -59,7 +59,8 @@ extern "C" {
     X(KIN_EOS, -5404, "the operating system refused")                                              \
     X(KIN_ENOENT, -5405, "no such file")                                                           \
     X(KIN_EACCES, -5406, "permission denied")                                                      \
-    X(KIN_EEXIST, -5407, "already exists")
+    X(KIN_EEXIST, -5407, "already exists")                                                         \
+    X(KIN_EREFUSED, -5408, "connection refused")
 
 enum {
 #define KIN_X(name, code, text) name = code,

@@ -37,8 +37,8 @@ typedef enum kin_type {
     KIN_TYPE_SHARED, /* a queue, a lock, memory of kin_alloc... of the family */
     KIN_TYPE_STR,
     KIN_TYPE_BYTES,
-    KIN_TYPE_ERROR,  /* a code and a text: how a task fails */
     KIN_TYPE_BUFFER, /* bytes of kin_alloc on their way to a new owner */
+    KIN_TYPE_ERROR,  /* a code and a text: how a task fails */
     KIN_TYPE_LIST,
     KIN_TYPE_TUPLE,
     KIN_TYPE_DICT,
@@ -148,17 +148,19 @@ KIN_API kin_obj kin_lookup(kin_obj dict, kin_obj key);
  * text becomes kin_errmsg(). `ret_result` may be NULL. */
 KIN_API int kin_call(kin_fn function, kin_obj args, kin_obj *ret_result);
 
-/* The bytes of a buffer, now yours to kin_free. NULL when they were taken or sent before. */
+/* What an object owns, now yours: a buffer's bytes, to kin_free; kin_take(kin_conn, o): a
+ * connection that arrived with it. NULL when it was taken or sent before. */
 KIN_API void *kin_take_buffer(kin_obj o, size_t *ret_size);
+#define kin_take(type, o) ((type *)kin_take_shared_type((o), type##_KIND))
+KIN_API void *kin_take_shared_type(kin_obj o, int kind);
 
 /* ---- questions ---------------------------------------------------------------------------- */
 
-/* What it is; how many items it has, or bytes (a str: bytes, not characters), else 0. */
+/* What it is; how many items it has, or bytes (a str: bytes, not characters), else 0; an item of a
+ * list or tuple: borrowed; invalid (KIN_ERANGE) beyond the end. */
 KIN_API kin_type kin_type_of(kin_obj o);
 KIN_API bool kin_is_none(kin_obj o);
 KIN_API size_t kin_len(kin_obj o);
-
-/* An item of a list or tuple. Borrowed; invalid (KIN_ERANGE) beyond the end. */
 KIN_API kin_obj kin_at(kin_obj o, size_t index);
 
 /* Walks through a dict or set in the order of insertion: begin with *pos = 0, until false. Key and
@@ -225,11 +227,10 @@ KIN_API int kin_print(kin_obj o);
 #define KIN_OPT(type, ...) (&(const type){ __VA_ARGS__ })
 #endif
 
-/* Prints the sentence of a failed call and exits with 1; else it is the call's value. */
+/* Prints the sentence of a failed call and exits with 1, else it is the call's value; KIN_TRY
+ * returns from a task with the failure as its result. */
 #define KIN_CHECK(call) kin_check((call), #call, __FILE__, __LINE__)
 KIN_API int64_t kin_check(int64_t rv, const char *call, const char *file, int line);
-
-/* Returns from a task with the failure as its result. */
 #define KIN_TRY(call)                                                                              \
     do {                                                                                           \
         int kin_try_rv = (call);                                                                   \

@@ -43,7 +43,7 @@
 #ifndef KIN_PROCESS_H
 #define KIN_PROCESS_H
 
-#include <kin/obj.h>
+#include <kin/wait.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -173,6 +173,9 @@ KIN_API bool kin_process_daemon(const kin_process *process);
 /* A descriptor that polls readable once the child has ended, until kin_process_free closes it; it
  * is opened when it is asked for. KIN_ESTATE before start, KIN_EMFILE. */
 KIN_API int kin_process_sentinel(const kin_process *process);
+
+/* The child's end as something to wait for (kin/wait.h). */
+KIN_API kin_waitable kin_process_waitable(const kin_process *process);
 
 /* Why the child crashed, if SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT did not find a handler in
  * it, nor was blocked or ignored (what then ends it, or an overflow of the stack of another thread

@@ -17,7 +17,7 @@
 #ifndef KIN_QUEUE_H
 #define KIN_QUEUE_H
 
-#include <kin/obj.h>
+#include <kin/wait.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -72,6 +72,10 @@ KIN_AUTO(kin_queue)
 
 /* How many messages are there to be taken; exact while nobody puts or gets. Or an error. */
 KIN_API int64_t kin_queue_qsize(kin_queue *queue);
+
+/* The queue as something to wait for (kin/wait.h): ready when a get would not wait, be it that it
+ * is closed. Others may be faster: get with a timeout of 0. */
+KIN_API kin_waitable kin_queue_waitable(kin_queue *queue);
 
 #ifdef __cplusplus
 }

@@ -434,6 +434,18 @@ void *kin__block_at(kin__ref ref, kin__type type, int *ret_code)
     return p;
 }
 
+void *kin__block_find(kin__ref ref, kin__type type)
+{
+    place at;
+    char *p = address_of(ref);
+    if (ref == 0 || !locate(p, &at)) {
+        return NULL;
+    }
+    uint64_t state = atomic_load(&at.header->state);
+    bool same = BLOCK_GENERATION(state) == ref >> REF_OFFSET_BITS && BLOCK_IS_HELD(state);
+    return same && (atomic_load(&at.header->shape) & 0xff) == (uint64_t)type ? p : NULL;
+}
+
 int kin__block_check(const void *p, kin__type type, const char *what)
 {
     place at;

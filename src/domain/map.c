@@ -164,6 +164,11 @@ void kin__domain_place(kin__place *ret_place)
                                .fd = memory_fd };
 }
 
+kin__bells *kin__domain_bells(void)
+{
+    return base() != NULL ? &base()->bells : NULL;
+}
+
 void kin__domain_moved(int fd)
 {
     memory_fd = fd;

@@ -115,6 +115,7 @@ typedef struct domain {
     _Atomic uint32_t top_slot;                /* no slot above it was ever used */
     _Atomic int64_t spacious[HEAPS][CLASSES]; /* hint: pages with the PAGE_SPACE flag */
     slot slots[SLOTS];
+    kin__bells bells;
 } domain;
 
 _Static_assert(sizeof(page) == 32, "the directory's entries are laid out for good");

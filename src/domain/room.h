@@ -115,6 +115,8 @@ typedef enum kin__type {
     KIN__VALUE,
     KIN__ARRAY,
     KIN__SEGMENT, /* a name in /dev/shm that goes with its owner (share/shm.c) */
+    KIN__POST,    /* what is on its way between the ends of a pipe (conn/post.c) */
+    KIN__BELL,    /* of who sleeps for several things (sync/bell.c) */
     KIN__TYPE_COUNT,
 } kin__type;
 
@@ -154,6 +156,10 @@ bool kin__block_share(kin__ref ref);
 
 kin__ref kin__block_ref(const void *block);
 
+/* The block of a ref while it is the one that it names, and of that type; else NULL, without a
+ * sentence. */
+void *kin__block_find(kin__ref ref, kin__type type);
+
 /* The block of a ref: NULL with a sentence when it was freed (KIN_EFREED), is no block or not of
  * that type (KIN_ECORRUPT). type 0: any. *ret_code (may be NULL) says which. */
 void *kin__block_at(kin__ref ref, kin__type type, int *ret_code);
@@ -167,6 +173,17 @@ void kin__block_each(kin__type type, void (*visit)(void *block, void *ctx), void
 
 size_t kin__block_size(const void *block);    /* the bytes asked for */
 kin__type kin__block_type(const void *block); /* 0 when it is no block's beginning */
+
+/* Where the family's bells hang: none at `top` or above. NULL before there is a family. */
+#define KIN__BELLS 2048
+typedef struct kin__bells {
+    _Atomic uint32_t top;
+    struct kin__bell_cell {
+        _Atomic kin__ref bell; /* 0, or a block that may be gone */
+        _Atomic uint64_t rung;
+    } cells[KIN__BELLS]; /* sync/bell.c */
+} kin__bells;
+kin__bells *kin__domain_bells(void);
 
 /* Whether [p, p + size) lies in the committed part of the domain. Where that begins and how much of
  * it this process has seen: it only grows. */

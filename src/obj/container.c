@@ -18,9 +18,9 @@
  * Not here. Equality and hashes (equal.c), the end of a box (object.c).
  */
 #include "node.h"
+#include <kin/pickle.h>
 #include <string.h>
 
-enum { ROW = 8 }; /* entries that are searched one by one */
 #define ENTRIES_MAX ((size_t)UINT32_MAX - 1)
 
 struct box_index {
@@ -84,6 +84,23 @@ static box_index *index_of(box *b)
     return index;
 }
 
+/* Twice as large; its place needs no more than what is in the cells. */
+static box_index *index_grow(box_index *old)
+{
+    size_t cells = (size_t)(old->mask + 1) * 2;
+    box_index *index = kin__os_calloc(1, sizeof *index + cells * sizeof index->cells[0]);
+    if (index == NULL) {
+        return NULL; /* R1 */
+    }
+    index->mask = cells - 1;
+    for (size_t i = 0; i <= old->mask; i++) {
+        if (old->cells[i] != 0) {
+            index_put(index, (uint32_t)old->cells[i] - 1, (uint32_t)(old->cells[i] >> 32));
+        }
+    }
+    return index;
+}
+
 static void index_added(box *b, size_t entry, uint32_t tag)
 {
     /* Relaxed: who changes a box is alone with it. */
@@ -92,11 +109,14 @@ static void index_added(box *b, size_t entry, uint32_t tag)
         return;
     }
     if (entry * 2 > index->mask || entry >= ENTRIES_MAX) {
+        box_index *larger = entry >= ENTRIES_MAX ? NULL : index_grow(index);
         kin__os_free(index);
-        atomic_store_explicit(&b->u.index, NULL, memory_order_relaxed);
-        return;
+        index = larger;
+        atomic_store_explicit(&b->u.index, larger, memory_order_relaxed);
     }
-    index_put(index, entry, tag);
+    if (index != NULL) {
+        index_put(index, entry, tag);
+    }
 }
 
 /* ---- finding ----------------------------------------------------------------------- */
@@ -106,31 +126,51 @@ static bool same_key(kin_obj a, kin_obj b)
     if (a.type == KIN_TYPE_STR && b.type == KIN_TYPE_STR) {
         const chars *s = a.as.p;
         const chars *t = b.as.p;
-        return s->node.len == t->node.len && memcmp(s->data, t->data, s->node.len) == 0;
+        return s == t || (s->node.len == t->node.len && s->data[0] == t->data[0] &&
+                          memcmp(s->data, t->data, s->node.len) == 0);
     }
     return kin_equal(a, b);
 }
 
-size_t kin__box_find(box *b, kin_obj key, int64_t hash)
+/* `pos` counts cells from the hash's own; or, with its top bit set, entries of the row, though an
+ * index may turn up meanwhile. */
+size_t kin__box_candidate(box *b, int64_t hash, size_t *pos)
 {
-    size_t step = stride(b);
-    box_index *index = index_of(b);
+    const size_t in_row = (size_t)1 << 63;
+    box_index *index = *pos & in_row ? NULL : index_of(b);
     if (index == NULL) {
+        *pos |= in_row;
+        return (*pos ^ in_row) < b->node.len ? (*pos)++ ^ in_row : NOT_FOUND;
+    }
+    uint32_t tag = tag_of(hash);
+    for (;;) {
+        uint64_t cell = index->cells[(tag + *pos) & index->mask];
+        if (cell == 0) {
+            return NOT_FOUND;
+        }
+        (*pos)++;
+        if (cell >> 32 == tag) {
+            return (uint32_t)cell - 1;
+        }
+    }
+}
+
+size_t kin__box_find(box *b, kin_obj key, int64_t hash, size_t *pos)
+{
+    if (is_row(b)) {
         for (size_t i = 0; i < b->node.len; i++) {
-            if (same_key(b->items[i * step], key)) {
+            if (same_key(b->items[i * stride(b)], key)) {
                 return i;
             }
         }
         return NOT_FOUND;
     }
-    uint32_t tag = tag_of(hash);
-    for (uint64_t i = tag & index->mask; index->cells[i] != 0; i = (i + 1) & index->mask) {
-        size_t entry = (uint32_t)index->cells[i] - 1;
-        if (index->cells[i] >> 32 == tag && same_key(b->items[entry * step], key)) {
+    for (;;) {
+        size_t entry = kin__box_candidate(b, hash, pos);
+        if (entry == NOT_FOUND || same_key(b->items[entry * stride(b)], key)) {
             return entry;
         }
     }
-    return NOT_FOUND;
 }
 
 /* ---- making ------------------------------------------------------------------------ */
@@ -220,34 +260,55 @@ kin_obj kin_range(int64_t from, int64_t to)
 
 /* ---- growing ----------------------------------------------------------------------- */
 
-/* Room for `more` slots besides those in use. */
-static int reserve(box *b, size_t more)
+size_t kin__box_room(const box *b, size_t more)
 {
     size_t used = slots(b);
     if (used + more <= b->room) {
-        return 0;
+        return b->room;
     }
     size_t room = used < 4 ? 8 : used * 2;
-    bool inside = b->items == b->inside;
+    return room < used + more ? used + more : room;
+}
+
+int kin__box_reserve(box *b, size_t more)
+{
+    size_t used = slots(b);
+    size_t room = kin__box_room(b, more);
+    if (room == b->room) {
+        return 0;
+    }
+    bool owned = owns_slots(b);
     kin_obj *items =
-        room > SLOTS_MAX ? NULL : kin__os_realloc(inside ? NULL : b->items, room * sizeof(kin_obj));
+        room > SLOTS_MAX ? NULL : kin__os_realloc(owned ? b->items : NULL, room * sizeof(kin_obj));
     if (items == NULL) {
         return kin__fail(KIN_ENOMEM, "no memory for an item more than %zu", b->node.len);
     }
-    if (inside && used > 0) {
-        memcpy(items, b->inside, used * sizeof(kin_obj));
+    if (!owned && used > 0) {
+        memcpy(items, b->items, used * sizeof(kin_obj));
     }
     b->items = items;
     b->room = room;
+    b->node.flags &= (uint8_t)~SLOTS_LENT;
     return 0;
+}
+
+void kin__box_add(box *b, kin_obj key, kin_obj value, int64_t hash)
+{
+    size_t entry = b->node.len++;
+    b->items[entry * stride(b)] = key;
+    if (b->node.type == KIN_TYPE_DICT) {
+        b->items[entry * 2 + 1] = value;
+    }
+    index_added(b, entry, tag_of(hash));
 }
 
 /* Puts a key (and for a dict its value) in; both are given. */
 static int put(box *b, kin_obj key, kin_obj value)
 {
     int64_t hash = 0;
-    int rv = kin__hash(key, &hash);
-    size_t entry = rv < 0 ? NOT_FOUND : kin__box_find(b, key, hash);
+    int rv = is_row(b) && is_plain_key(key) ? 0 : kin__hash(key, &hash);
+    size_t pos = 0;
+    size_t entry = rv < 0 ? NOT_FOUND : kin__box_find(b, key, hash, &pos);
     bool dict = b->node.type == KIN_TYPE_DICT;
     if (entry != NOT_FOUND) {
         kin_release(key);
@@ -259,19 +320,13 @@ static int put(box *b, kin_obj key, kin_obj value)
         kin_release(old);
         return 0;
     }
-    rv = rv < 0 ? rv : reserve(b, stride(b));
+    rv = rv < 0 ? rv : kin__box_reserve(b, stride(b));
     if (rv < 0) {
         kin_release(key);
         kin_release(value);
         return rv;
     }
-    entry = b->node.len;
-    b->items[entry * stride(b)] = kin__obj_own(key);
-    if (dict) {
-        b->items[entry * 2 + 1] = kin__obj_own(value);
-    }
-    b->node.len++;
-    index_added(b, entry, tag_of(hash));
+    kin__box_add(b, kin__obj_own(key), dict ? kin__obj_own(value) : value, hash);
     return 0;
 }
 
@@ -305,6 +360,15 @@ kin_obj kin_set_n(const kin_obj *items, size_t n)
     return table(KIN_TYPE_SET, items, n, 1);
 }
 
+kin_obj kin_frozenset_n(const kin_obj *items, size_t n)
+{
+    kin_obj o = table(KIN_TYPE_SET, items, n, 1);
+    if (is_heap(o)) {
+        ((node *)o.as.p)->flags |= VARIANT;
+    }
+    return o;
+}
+
 /* What a pointer to a box points to: checks the pointer, the object and its type. */
 static int target(const kin_obj *o, const char *verb, const char *wanted, kin_type a, kin_type b)
 {
@@ -320,11 +384,14 @@ int kin_append(kin_obj *list, kin_obj value)
     if (rv == 0) {
         rv = kin__obj_check(value, "kin_append");
     }
+    if (rv == 0 && is_frozenset(*list)) {
+        rv = kin__fail(KIN_ETYPE, "kin_append: a frozenset takes no more members");
+    }
     if (rv == 0 && list->type == KIN_TYPE_SET) {
         return put(list->as.p, value, kin_none());
     }
     if (rv == 0) {
-        rv = reserve(list->as.p, 1);
+        rv = kin__box_reserve(list->as.p, 1);
     }
     if (rv < 0) {
         kin_release(value);
@@ -390,12 +457,13 @@ kin_obj kin_at(kin_obj o, size_t index)
 
 static int look_up(box *b, kin_obj key, kin_obj *ret)
 {
-    int64_t hash;
-    int rv = kin__hash(key, &hash);
+    int64_t hash = 0;
+    int rv = is_row(b) && is_plain_key(key) ? 0 : kin__hash(key, &hash);
     if (rv < 0) {
         return rv;
     }
-    size_t entry = kin__box_find(b, key, hash);
+    size_t pos = 0;
+    size_t entry = kin__box_find(b, key, hash, &pos);
     if (entry == NOT_FOUND) {
         char name[BRIEF];
         kin__repr_brief(key, name);

@@ -4,10 +4,11 @@
  * a walk that holds both of them; dicts and sets ask the other one for each key. What is the same
  * node is equal without a look, as in Python, where a NaN in a list equals itself so.
  *
- * Keys hold no dict and no set, so asking for one never leads back here more than once: that is
- * all the recursion there is.
+ * A key may be a tuple or frozenset, and comparing it with one in the other dict a long story. So
+ * that is on the walk, too: if it turns out to be another one, the next that has the same hash is
+ * tried (at most one of them can be the same).
  */
-#include "node.h"
+#include "local.h"
 #include <string.h>
 
 /* ---- equality ---------------------------------------------------------------------- */
@@ -52,8 +53,11 @@ static bool leaves_equal(kin_obj a, kin_obj b)
     if (a.type != b.type) {
         return false;
     }
+    if (a.type == KIN_TYPE_SHARED) {
+        return is_local(a) == is_local(b) && shared_key(a) == shared_key(b);
+    }
     if (!is_heap(a)) {
-        return a.type != KIN_TYPE_INVALID && a.as.i == b.as.i; /* none, functions, shared things */
+        return a.type != KIN_TYPE_INVALID && a.as.i == b.as.i; /* none, functions */
     }
     const chars *s = a.as.p;
     const chars *t = b.as.p;
@@ -64,7 +68,7 @@ static bool leaves_equal(kin_obj a, kin_obj b)
            memcmp(s->data, t->data, s->node.len) == 0;
 }
 
-enum { SAME, DIFFERENT, OPEN };
+enum { SAME, DIFFERENT, OPEN, ALL_SAME };
 
 /* What can be said of two objects without looking into boxes. */
 static int at_first_sight(kin_obj a, kin_obj b)
@@ -77,38 +81,94 @@ static int at_first_sight(kin_obj a, kin_obj b)
     }
     const box *x = a.as.p;
     const box *y = b.as.p;
-    return a.type == b.type && x->node.len == y->node.len && slots(x) == slots(y) ? OPEN
-                                                                                  : DIFFERENT;
+    if (a.type != b.type || x->node.len != y->node.len || slots(x) != slots(y) ||
+        x->node.mark != y->node.mark) {
+        return DIFFERENT;
+    }
+    return a.type == KIN_TYPE_ERROR && x->node.code != y->node.code ? DIFFERENT : OPEN;
 }
 
-/* The next pair of two boxes to be compared: in lists and tuples what is at the same place, in
- * dicts the two values of a key. False when a key is in one alone. */
-static bool next_pair(frame *f, kin_obj *a, kin_obj *b)
+/* Looks for the top box's next key in the other one: SAME when it is there, OPEN with a pair that
+ * has to be compared to know. */
+static int next_key(frame *f, kin_obj *a, kin_obj *b)
 {
-    *a = f->box->items[f->at++];
-    if (f->box->node.type == KIN_TYPE_LIST || f->box->node.type == KIN_TYPE_TUPLE) {
-        *b = f->other->items[f->at - 1];
-        return true;
-    }
     int64_t hash;
-    kin_obj key = *a;
-    size_t entry = kin__hash(key, &hash) < 0 ? NOT_FOUND : kin__box_find(f->other, key, hash);
-    if (f->box->node.type == KIN_TYPE_DICT) {
-        *a = f->box->items[f->at++];
-        *b = entry == NOT_FOUND ? key : f->other->items[entry * 2 + 1];
-    } else {
-        *b = key;
+    *a = f->box->items[f->at];
+    if (kin__hash(*a, &hash) < 0) {
+        return DIFFERENT;
     }
-    return entry != NOT_FOUND;
+    size_t step = f->box->node.type == KIN_TYPE_DICT ? 2 : 1;
+    int seen = DIFFERENT;
+    while (seen == DIFFERENT) {
+        f->u.pair.entry = kin__box_candidate(f->u.pair.other, hash, &f->u.pair.pos);
+        if (f->u.pair.entry == NOT_FOUND) {
+            return DIFFERENT;
+        }
+        *b = f->u.pair.other->items[f->u.pair.entry * step];
+        seen = at_first_sight(*a, *b);
+    }
+    f->u.pair.state = seen == OPEN ? AT_KEY : BEHIND_KEY;
+    return seen;
+}
+
+/* What is to be compared next, at first sight: in lists and tuples what is at the same place, in
+ * dicts and sets a key and, if it is there, its value. */
+static int next_pair(frame *f, kin_obj *a, kin_obj *b)
+{
+    if (f->at == slots(f->box)) {
+        return ALL_SAME;
+    }
+    bool dict = f->box->node.type == KIN_TYPE_DICT;
+    if (!dict && f->box->node.type != KIN_TYPE_SET) {
+        *a = f->box->items[f->at];
+        *b = f->u.pair.other->items[f->at++];
+        return at_first_sight(*a, *b);
+    }
+    if (f->u.pair.state != BEHIND_KEY) {
+        int seen = next_key(f, a, b);
+        if (seen != SAME) {
+            return seen;
+        }
+    }
+    f->u.pair.state = AT_NO_KEY;
+    f->u.pair.pos = 0;
+    size_t slot = f->at + 1;
+    f->at += dict ? 2 : 1;
+    if (!dict) {
+        return SAME;
+    }
+    *a = f->box->items[slot];
+    *b = f->u.pair.other->items[f->u.pair.entry * 2 + 1];
+    return at_first_sight(*a, *b);
 }
 
 static int enter(walk *path, kin_obj a, kin_obj b)
 {
     int rv = kin__walk_push(path, a.as.p);
     if (rv == 0) {
-        walk_top(path)->other = b.as.p;
+        walk_top(path)->u.pair.other = b.as.p;
     }
     return rv == ON_PATH ? kin__fail(KIN_EINVAL, "kin_equal: the object contains itself") : rv;
+}
+
+/* Leaves boxes that are known to be the same, or not: the box around is not either, unless another
+ * key may be the one. SAME when there is more to compare. */
+static int leave(walk *path, int result)
+{
+    for (;;) {
+        path->depth--;
+        frame *f = walk_top(path);
+        if (f == NULL) {
+            return result;
+        }
+        if (result == ALL_SAME) {
+            f->u.pair.state = f->u.pair.state == AT_KEY ? BEHIND_KEY : AT_NO_KEY;
+            return SAME;
+        }
+        if (f->u.pair.state == AT_KEY) {
+            return SAME;
+        }
+    }
 }
 
 /* Whether two boxes hold the same: OPEN when that cannot be told. */
@@ -117,18 +177,16 @@ static int boxes_equal(kin_obj a, kin_obj b)
     walk path;
     kin__walk_begin(&path);
     int result = enter(&path, a, b) < 0 ? OPEN : SAME;
-    for (frame *f = walk_top(&path); f != NULL && result == SAME; f = walk_top(&path)) {
-        if (f->at == slots(f->box)) {
-            path.depth--;
-            continue;
-        }
-        result = next_pair(f, &a, &b) ? at_first_sight(a, b) : DIFFERENT;
+    while (result == SAME) {
+        result = next_pair(walk_top(&path), &a, &b);
         if (result == OPEN && enter(&path, a, b) == 0) {
             result = SAME;
+        } else if (result == ALL_SAME || result == DIFFERENT) {
+            result = leave(&path, result);
         }
     }
     kin__walk_end(&path);
-    return result;
+    return result == ALL_SAME ? SAME : result;
 }
 
 bool kin_equal(kin_obj a, kin_obj b)
@@ -180,53 +238,84 @@ static int leaf_hash(kin_obj o, int64_t *ret_hash)
     case KIN_TYPE_FLOAT:
         *ret_hash = kin__float_hash(o.as.f);
         return 0;
+    case KIN_TYPE_SHARED:
+        *ret_hash = kin__int_hash((int64_t)mix((uint64_t)shared_key(o) ^ o.type, PRIME_1));
+        return 0;
     case KIN_TYPE_NONE:
     case KIN_TYPE_FUNC:
-    case KIN_TYPE_SHARED:
         *ret_hash = kin__int_hash((int64_t)mix((uint64_t)o.as.i ^ o.type, PRIME_1));
         return 0;
-    case KIN_TYPE_STR:
     case KIN_TYPE_BYTES:
-    case KIN_TYPE_ERROR:
+        if (is_bytearray(o)) {
+            return kin__fail(KIN_ETYPE,
+                             "kin_hash: a bytearray is not hashable, so it can be no key");
+        }
         *ret_hash = text_hash(o.as.p);
         return 0;
+    case KIN_TYPE_STR:
+        *ret_hash = text_hash(o.as.p);
+        return 0;
+    case KIN_TYPE_ERROR:
+        return leaf_hash(((const box *)o.as.p)->items[ERROR_TEXT], ret_hash);
     default:
         return kin__obj_mismatch(o, "kin_hash", "hashable, so it can be no key");
     }
 }
 
-static void add_hash(frame *f, int64_t hash)
+/* As in Python: a set's members come in any order. */
+static uint64_t shuffle(uint64_t hash)
 {
-    f->sum += (uint64_t)hash * PRIME_2;
-    f->sum = f->sum << 31 | f->sum >> 33;
-    f->sum *= PRIME_1;
+    return (hash ^ 89869747 ^ hash << 16) * 3644798167;
 }
 
-static int enter_tuple(walk *path, box *b)
+static void add_hash(frame *f, int64_t hash)
+{
+    if (f->box->node.type == KIN_TYPE_SET) {
+        f->u.sum ^= shuffle((uint64_t)hash);
+        return;
+    }
+    f->u.sum += (uint64_t)hash * PRIME_2;
+    f->u.sum = f->u.sum << 31 | f->u.sum >> 33;
+    f->u.sum *= PRIME_1;
+}
+
+static int enter_key(walk *path, box *b)
 {
     int rv = kin__walk_push(path, b);
     if (rv == 0) {
-        walk_top(path)->sum = PRIME_5;
+        walk_top(path)->u.sum = b->node.type == KIN_TYPE_SET ? 0 : PRIME_5;
     }
-    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "kin_hash: the tuple contains itself") : rv;
+    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "kin_hash: the object contains itself") : rv;
 }
 
-static int64_t leave_tuple(walk *path)
+static int64_t leave_key(walk *path)
 {
     frame *f = walk_top(path);
-    uint64_t sum = f->sum + (slots(f->box) ^ (PRIME_5 ^ 3527539));
+    uint64_t sum = f->u.sum;
     path->depth--;
+    if (f->box->node.type == KIN_TYPE_SET) {
+        sum ^= (f->box->node.len + 1) * UINT64_C(1927868237);
+        sum ^= sum >> 11 ^ sum >> 25;
+        sum = sum * 69069 + 907133923;
+        return sum == UINT64_MAX ? 590923713 : (int64_t)sum;
+    }
+    sum += slots(f->box) ^ (PRIME_5 ^ 3527539);
     return sum == UINT64_MAX ? 1546275796 : (int64_t)sum;
 }
 
-static int tuple_hash(box *outermost, int64_t *ret_hash)
+static bool is_hashable_box(kin_obj o)
+{
+    return o.type == KIN_TYPE_TUPLE || is_frozenset(o);
+}
+
+static int box_hash(box *outermost, int64_t *ret_hash)
 {
     walk path;
     kin__walk_begin(&path);
-    int rv = enter_tuple(&path, outermost);
+    int rv = enter_key(&path, outermost);
     for (frame *f = walk_top(&path); f != NULL && rv == 0; f = walk_top(&path)) {
         if (f->at == slots(f->box)) {
-            *ret_hash = leave_tuple(&path);
+            *ret_hash = leave_key(&path);
             f = walk_top(&path);
             if (f != NULL) {
                 add_hash(f, *ret_hash);
@@ -235,8 +324,8 @@ static int tuple_hash(box *outermost, int64_t *ret_hash)
         }
         kin_obj o = f->box->items[f->at++];
         int64_t hash = 0;
-        if (o.type == KIN_TYPE_TUPLE) {
-            rv = enter_tuple(&path, o.as.p);
+        if (is_hashable_box(o)) {
+            rv = enter_key(&path, o.as.p);
         } else {
             rv = leaf_hash(o, &hash);
             add_hash(f, hash);
@@ -248,7 +337,7 @@ static int tuple_hash(box *outermost, int64_t *ret_hash)
 
 int kin__hash(kin_obj o, int64_t *ret_hash)
 {
-    return o.type == KIN_TYPE_TUPLE ? tuple_hash(o.as.p, ret_hash) : leaf_hash(o, ret_hash);
+    return is_hashable_box(o) ? box_hash(o.as.p, ret_hash) : leaf_hash(o, ret_hash);
 }
 
 int64_t kin_hash(kin_obj o)

@@ -10,6 +10,7 @@ typedef struct writer {
     size_t words;  /* written, or that would be */
     size_t memory; /* that a reader needs */
     bool buffers;
+    kin__cargo *cargo; /* NULL: nothing with descriptors */
 } writer;
 
 static void put_word(writer *w, uint64_t word)
@@ -50,7 +51,7 @@ static int put_int(writer *w, kin_obj o)
 {
     if (is_heap(o)) {
         const bigint *b = o.as.p;
-        put_head(w, b->node.flags ? TAG_NEGATIVE : TAG_BIGINT, b->node.len);
+        put_head(w, b->node.flags & NEGATIVE ? TAG_NEGATIVE : TAG_BIGINT, b->node.len);
         put_bytes(w, b->digits, b->node.len * sizeof b->digits[0]);
         put_node(w, sizeof *b + b->node.len * sizeof b->digits[0]);
     } else if (is_small(o)) {
@@ -65,9 +66,6 @@ static int put_int(writer *w, kin_obj o)
 static int put_text(writer *w, enum tag tag, const chars *t)
 {
     put_head(w, tag, t->node.len);
-    if (tag == TAG_ERROR) {
-        put_word(w, (uint32_t)t->node.code);
-    }
     put_bytes(w, t->data, t->node.len);
     put_node(w, sizeof *t + t->node.len + 1);
     return 0;
@@ -101,6 +99,23 @@ static int put_buffer(writer *w, loan *l)
     return 0;
 }
 
+static int put_local(writer *w, kin_obj o)
+{
+    kin__parcel parcel;
+    int rv = kin__local_pack(o, w->cargo, &parcel);
+    if (rv < 0) {
+        return rv;
+    }
+    put_head(w, TAG_LOCAL, (uint64_t)parcel.n);
+    put_word(w, parcel.kind);
+    put_word(w, parcel.note);
+    put_word(w, parcel.thing);
+    for (int i = 0; i < parcel.n; i++) {
+        put_word(w, (uint64_t)parcel.fds[i]);
+    }
+    return 0;
+}
+
 static int put_leaf(writer *w, kin_obj o)
 {
     uint64_t bits;
@@ -121,15 +136,16 @@ static int put_leaf(writer *w, kin_obj o)
     case KIN_TYPE_FUNC:
         return put_func(w, o);
     case KIN_TYPE_SHARED:
+        if (is_local(o)) {
+            return put_local(w, o);
+        }
         put_head(w, TAG_SHARED, 0);
         put_word(w, (uint64_t)o.as.i);
         return 0;
     case KIN_TYPE_STR:
         return put_text(w, TAG_STR, o.as.p);
     case KIN_TYPE_BYTES:
-        return put_text(w, TAG_BYTES, o.as.p);
-    case KIN_TYPE_ERROR:
-        return put_text(w, TAG_ERROR, o.as.p);
+        return put_text(w, is_bytearray(o) ? TAG_BYTEARRAY : TAG_BYTES, o.as.p);
     case KIN_TYPE_BUFFER:
         return put_buffer(w, o.as.p);
     default:
@@ -137,11 +153,31 @@ static int put_leaf(writer *w, kin_obj o)
     }
 }
 
+static enum tag tag_of(const box *b)
+{
+    bool variant = b->node.flags & VARIANT;
+    switch (b->node.type) {
+    case KIN_TYPE_ERROR:
+        return TAG_ERROR;
+    case KIN_TYPE_LIST:
+        return TAG_LIST;
+    case KIN_TYPE_TUPLE:
+        return b->node.mark == MARK_TOKEN   ? TAG_TOKEN
+               : b->node.mark == MARK_SLICE ? TAG_SLICE
+               : variant                    ? TAG_ARGS
+                                            : TAG_TUPLE;
+    case KIN_TYPE_DICT:
+        return TAG_DICT;
+    default:
+        return variant ? TAG_FROZENSET : TAG_SET;
+    }
+}
+
 static int put_box(writer *w, walk *path, box *b)
 {
-    static const enum tag tags[] = { TAG_LIST, TAG_TUPLE, TAG_DICT, TAG_SET };
-    bool args = b->node.flags & KWARGS;
-    put_head(w, args ? TAG_ARGS : tags[b->node.type - KIN_TYPE_LIST], b->node.len);
+    enum tag tag = tag_of(b);
+    uint64_t error = (uint32_t)b->node.code | (uint64_t)b->node.mark << 32;
+    put_head(w, tag, tag == TAG_ERROR ? error : b->node.len);
     put_node(w, box_size(slots(b)));
     int rv = kin__walk_push(path, b);
     return rv == ON_PATH ? kin__fail(KIN_EINVAL, "an object that contains itself cannot be sent")
@@ -196,7 +232,12 @@ static int put_all(writer *w, kin_obj o)
 
 int kin__flat_size(kin_obj o, size_t *ret_size)
 {
-    writer w = { 0 };
+    return kin__flat_size_with(o, NULL, ret_size);
+}
+
+int kin__flat_size_with(kin_obj o, kin__cargo *cargo, size_t *ret_size)
+{
+    writer w = { .cargo = cargo };
     int rv = put_all(&w, o);
     if (rv == 0) {
         *ret_size = w.words * 8;
@@ -206,7 +247,12 @@ int kin__flat_size(kin_obj o, size_t *ret_size)
 
 int kin__flat_write(kin_obj o, void *at, size_t size)
 {
-    writer w = { .at = at, .room = size / 8 };
+    return kin__flat_write_with(o, at, size, NULL);
+}
+
+int kin__flat_write_with(kin_obj o, void *at, size_t size, kin__cargo *cargo)
+{
+    writer w = { .at = at, .room = size / 8, .cargo = cargo };
     if (w.room == 0) {
         return kin__fail(KIN_EINVAL, "no object is flat in %zu bytes", size);
     }
@@ -229,12 +275,13 @@ static uint64_t words_of_head(uint64_t head)
     switch ((uint8_t)head) {
     case TAG_STR:
     case TAG_BYTES:
+    case TAG_BYTEARRAY:
         return words_of(number);
-    case TAG_ERROR:
-        return words_of(number) + 1;
     case TAG_BIGINT:
     case TAG_NEGATIVE:
         return words_of(number * sizeof(uint32_t));
+    case TAG_LOCAL:
+        return number + 3;
     default:
         return words_after((uint8_t)head);
     }

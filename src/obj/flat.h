@@ -30,9 +30,10 @@
 #ifndef KIN_OBJ_FLAT_H
 #define KIN_OBJ_FLAT_H
 
-#include "node.h"
+#include "local.h"
 
 enum tag {
+    TAG_LOCAL = 0x6c,  /* how many descriptors; then kind, note, thing, and these */
     TAG_BUNDLE = 0x6b, /* first word: the number is bytes * 2, + 1 when there are buffers */
     TAG_NONE = 1,
     TAG_FALSE,
@@ -47,12 +48,16 @@ enum tag {
     TAG_BUFFER,   /* ref, size */
     TAG_STR,      /* length, then the bytes */
     TAG_BYTES,
-    TAG_ERROR, /* length, then the code, then the bytes */
+    TAG_BYTEARRAY,
+    TAG_ERROR, /* code, which exception (16 bits); then the slots */
     TAG_LIST,  /* how many entries, then their slots */
     TAG_TUPLE,
     TAG_ARGS, /* a tuple and its dict of named arguments */
     TAG_DICT,
     TAG_SET,
+    TAG_FROZENSET,
+    TAG_TOKEN, /* tuples */
+    TAG_SLICE,
 };
 
 #define BUNDLE_MAX ((size_t)UINT32_MAX * 8) /* what node.back reaches */

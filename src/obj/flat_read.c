@@ -8,6 +8,8 @@ typedef struct reader {
     uint32_t nodes; /* in the bundle */
     char *free;     /* the rest of it */
     size_t free_size;
+    kin__cargo *cargo; /* NULL: nothing with descriptors */
+    local *made;       /* these, to be released when the rest cannot be read */
 } reader;
 
 static int corrupt(const char *what)
@@ -53,22 +55,18 @@ static int no_node(const reader *r)
     return r->bundle == NULL ? KIN_ENOMEM : KIN_ECORRUPT;
 }
 
-static int get_text(reader *r, kin_type type, uint64_t size, kin_obj *ret)
+static int get_text(reader *r, enum tag tag, uint64_t size, kin_obj *ret)
 {
-    bool error = type == KIN_TYPE_ERROR;
-    if (left(r) < error || size > (left(r) - error) * 8) {
+    kin_type type = tag == TAG_STR ? KIN_TYPE_STR : KIN_TYPE_BYTES;
+    if (size > left(r) * 8) {
         return corrupt("a text is cut off");
-    }
-    int32_t code = error ? (int32_t)get_word(r) : 0;
-    if (error && code >= 0) {
-        return corrupt("an error has no code");
     }
     chars *t = get_node(r, type, sizeof *t + size + 1);
     if (t == NULL) {
         return no_node(r);
     }
     t->node.len = size;
-    t->node.code = code;
+    t->node.flags = tag == TAG_BYTEARRAY ? VARIANT : 0;
     memcpy(t->data, r->at, size);
     t->data[size] = 0;
     r->at += words_of(size);
@@ -123,31 +121,97 @@ static int get_buffer(reader *r, kin_obj *ret)
     return 0;
 }
 
+static int get_local(reader *r, uint64_t n, kin_obj *ret)
+{
+    if (n > KIN__LOCAL_FDS || left(r) < n + 3) {
+        return corrupt("something with descriptors is cut off");
+    }
+    kin__parcel parcel = { .n = (int)n };
+    parcel.kind = get_word(r);
+    parcel.note = get_word(r);
+    parcel.thing = get_word(r);
+    for (uint64_t i = 0; i < n; i++) {
+        parcel.fds[i] = (int)get_word(r);
+    }
+    int rv = kin__local_unpack(&parcel, r->cargo, ret);
+    if (rv == 0 && r->bundle != NULL) {
+        local *l = ret->as.p;
+        l->made = r->made;
+        r->made = l;
+    }
+    return rv;
+}
+
+static void release_made(reader *r)
+{
+    for (local *l = r->made; l != NULL;) {
+        local *before = l->made;
+        kin_release(of_node(l));
+        l = before;
+    }
+}
+
 static int get_func(reader *r, kin_obj *ret)
 {
-    uint64_t words[2] = { get_word(r), get_word(r) };
+    uint64_t words[2];
+    words[0] = get_word(r);
+    words[1] = get_word(r);
     kin_fn function = NULL;
     int rv = kin__func_unpack(words, &function);
     *ret = (kin_obj){ .type = KIN_TYPE_FUNC, .as.i = (int64_t)(uintptr_t)function };
     return rv;
 }
 
-static int get_box(reader *r, kin_type type, bool args, uint64_t n, kin_obj *ret)
+static int get_box(reader *r, enum tag tag, uint64_t n, kin_obj *ret)
 {
-    size_t each = type == KIN_TYPE_DICT ? 2 : 1;
+    static const struct kind {
+        kin_type type;
+        uint8_t flags;
+        uint16_t mark;
+    } kinds[] = {
+        [TAG_LIST] = { .type = KIN_TYPE_LIST },
+        [TAG_TUPLE] = { .type = KIN_TYPE_TUPLE },
+        [TAG_ARGS] = { .type = KIN_TYPE_TUPLE, .flags = KWARGS },
+        [TAG_TOKEN] = { .type = KIN_TYPE_TUPLE, .mark = MARK_TOKEN },
+        [TAG_SLICE] = { .type = KIN_TYPE_TUPLE, .mark = MARK_SLICE },
+        [TAG_DICT] = { .type = KIN_TYPE_DICT },
+        [TAG_SET] = { .type = KIN_TYPE_SET },
+        [TAG_FROZENSET] = { .type = KIN_TYPE_SET, .flags = VARIANT },
+        [TAG_ERROR] = { .type = KIN_TYPE_ERROR },
+    };
+    const struct kind *kind = &kinds[tag];
+    size_t each = kind->type == KIN_TYPE_DICT ? 2 : 1;
+    bool args = tag == TAG_ARGS;
     if (r->bundle == NULL || n > left(r) / each || (args && n >= left(r))) {
         return corrupt("a container is cut off");
     }
     size_t all = n * each + args;
-    box *b = get_node(r, type, box_size(all));
+    box *b = get_node(r, kind->type, box_size(all));
     if (b == NULL) {
         return no_node(r);
     }
     b->node.len = n;
-    b->node.flags = args ? KWARGS : 0;
+    b->node.flags = kind->flags;
+    b->node.mark = kind->mark;
     b->items = b->inside;
     *ret = of_node(b);
     return 0;
+}
+
+static int get_error(reader *r, uint64_t what, kin_obj *ret)
+{
+    int32_t code = (int32_t)(uint32_t)what;
+    uint64_t mark = what >> 32;
+    if (code >= 0 || (mark > 0 && kin__exception_type((unsigned)mark) == NULL)) {
+        return corrupt("an error of no code or type");
+    }
+    int rv = get_box(r, TAG_ERROR, ERROR_SLOTS, ret);
+    if (rv == 0) {
+        node *n = ret->as.p;
+        n->code = code;
+        n->mark = (uint16_t)mark;
+    }
+    return rv;
 }
 
 static int get_scalar(reader *r, uint64_t head, kin_obj *ret)
@@ -193,11 +257,11 @@ static int get_object(reader *r, kin_obj *ret)
     }
     switch ((uint8_t)head) {
     case TAG_STR:
-        return get_text(r, KIN_TYPE_STR, number, ret);
     case TAG_BYTES:
-        return get_text(r, KIN_TYPE_BYTES, number, ret);
+    case TAG_BYTEARRAY:
+        return get_text(r, (enum tag)(uint8_t)head, number, ret);
     case TAG_ERROR:
-        return get_text(r, KIN_TYPE_ERROR, number, ret);
+        return get_error(r, number, ret);
     case TAG_BIGINT:
     case TAG_NEGATIVE:
         return get_bigint(r, (uint8_t)head == TAG_NEGATIVE, number, ret);
@@ -205,18 +269,33 @@ static int get_object(reader *r, kin_obj *ret)
         return get_func(r, ret);
     case TAG_BUFFER:
         return get_buffer(r, ret);
+    case TAG_LOCAL:
+        return get_local(r, number, ret);
     case TAG_LIST:
-        return get_box(r, KIN_TYPE_LIST, false, number, ret);
     case TAG_TUPLE:
     case TAG_ARGS:
-        return get_box(r, KIN_TYPE_TUPLE, (uint8_t)head == TAG_ARGS, number, ret);
     case TAG_DICT:
-        return get_box(r, KIN_TYPE_DICT, false, number, ret);
     case TAG_SET:
-        return get_box(r, KIN_TYPE_SET, false, number, ret);
+    case TAG_FROZENSET:
+    case TAG_TOKEN:
+    case TAG_SLICE:
+        return get_box(r, (enum tag)(uint8_t)head, number, ret);
     default:
         return get_scalar(r, head, ret);
     }
+}
+
+static bool is_wrong(const box *b)
+{
+    if (b->node.type == KIN_TYPE_ERROR) {
+        kin_type args = b->node.mark > 0 ? KIN_TYPE_TUPLE : KIN_TYPE_NONE;
+        return b->items[ERROR_TEXT].type != KIN_TYPE_STR || b->items[ERROR_ARGS].type != args;
+    }
+    if (b->node.type != KIN_TYPE_TUPLE) {
+        return false;
+    }
+    return b->node.mark > 0 ? !kin__token_is_sane(b)
+                            : b->node.flags & KWARGS && b->items[b->node.len].type != KIN_TYPE_DICT;
 }
 
 /* Boxes whose last slot has been read are done: the next slot to read, or NULL at the end. */
@@ -226,8 +305,8 @@ static int close_boxes(box **open, kin_obj **ret_slot)
         box *b = *open;
         *open = b->u.link;
         atomic_init(&b->u.index, NULL);
-        if (b->node.flags & KWARGS && b->items[b->node.len].type != KIN_TYPE_DICT) {
-            return corrupt("named arguments are no dict");
+        if (is_wrong(b)) {
+            return corrupt("named arguments or an error's are something else");
         }
     }
     *ret_slot = *open == NULL ? NULL : &(*open)->items[(*open)->room++];
@@ -291,17 +370,24 @@ static int get_bundle(reader *r, size_t size, kin_obj *ret)
         rv = corrupt("a bundle of nothing");
     }
     if (rv < 0) {
+        release_made(r);
         kin__os_free(r->bundle);
         return rv;
     }
     atomic_init(&r->bundle->live, r->nodes);
+    r->bundle->kept = 0;
     *ret = made;
     return 0;
 }
 
 int kin__flat_read(const void *at, size_t size, kin_obj *ret)
 {
-    reader r = { .at = at, .end = (const uint64_t *)at + size / 8 };
+    return kin__flat_read_with(at, size, NULL, ret);
+}
+
+int kin__flat_read_with(const void *at, size_t size, kin__cargo *cargo, kin_obj *ret)
+{
+    reader r = { .at = at, .end = (const uint64_t *)at + size / 8, .cargo = cargo };
     if (size % 8 != 0 || size == 0 || (uintptr_t)at % 8 != 0) {
         return corrupt("their number is no multiple of 8");
     }

@@ -9,11 +9,21 @@
  *   | p -----+-----> | count | len | items +----> | obj  | obj  | ...  |
  *   +--------+       +-------+-----+-------+      +------+------+------+
  *
- * Nodes that came out of a flat copy share one allocation, a bundle. Each has its own count all
- * the same, so that lifetimes are those of single objects; the bundle counts its living nodes.
+ * Nodes that came out of a flat copy share one allocation, a bundle, those out of a pickle a few.
+ * Each has its own count all the same, so that lifetimes are those of single objects; the bundle
+ * counts its living nodes.
+ *
+ * But counts cannot tell when a ring of boxes is alone. A pickle that turned out to hold one is an
+ * island: its boxes have one count together, for the references from outside; those among them are
+ * not counted; and all of them die when that count has gone. (What users tie to a ring with
+ * kin_append is not found.)
+ *
+ *      outside --> [ island: box <--> box --> box ]       bundle -> bundle -> bundle
+ *                                                          refs
  *
  * Rules.
- *   R1  A slot's object is owned: never borrowed, never invalid.
+ *   R1  A slot's object is owned, and never invalid; it is borrowed only from one box of an island
+ *       to another.
  *   R2  A node is dead when its count has gone; it dies once, and then drops its own slots.
  *   R3  No function here calls itself along the depth of the data: what is to be visited lies on a
  *       walk (walk.c), or is chained through the dead boxes themselves (object.c).
@@ -30,26 +40,43 @@
 enum {
     BORROWED = 1, /* flags of a kin_obj: somebody else's reference */
     HEAP = 2,     /* it points to a node */
-    KWARGS = 1, /* flags of a node: a tuple with a dict of named arguments in a slot past its end */
+
+    /* flags of a node: what the first means depends on the type */
+    NEGATIVE = 1,   /* a bigint */
+    KWARGS = 1,     /* a tuple with a dict of named arguments in a slot past its end */
+    VARIANT = 1,    /* bytes: a bytearray; a set: a frozenset */
+    SLOTS_LENT = 2, /* a box whose slots lie elsewhere in its bundle */
+    ISLANDER = 4,   /* a box of an island */
+    FETCHED = 8,    /* while a pickle is read: something else may hold it already */
+    UNBUILT = 16,   /* the same: its state is to come */
+    SEEN = 32,      /* the same: a look has been taken at it */
 };
+
+/* What a tuple is besides. (Of an error: which exception, see exception.c; 0: none.) */
+enum { MARK_TOKEN = 1, MARK_SLICE };
+
+enum { TOKEN_TYPE, TOKEN_ADDRESS, TOKEN_ID, TOKEN_SLOTS };
+enum { PROXY_CLASS = TOKEN_SLOTS, PROXY_EXPOSED, PROXY_SLOTS };
+
+enum { ERROR_TEXT, ERROR_ARGS, ERROR_SLOTS }; /* slots of an error; its args may be none */
 
 typedef struct node {
     _Atomic uint32_t count;
     uint32_t back; /* to its bundle, in steps of 8 bytes; 0: a node on its own */
     uint8_t type;
     uint8_t flags;
-    uint16_t spare;
-    int32_t code; /* an error's */
+    uint16_t mark;
+    int32_t code; /* an error's; while a pickle is read: how deep a box is */
     size_t len;   /* as kin_len says it; of a bigint its digits */
 } node;
 
-typedef struct chars { /* str, bytes, error */
+typedef struct chars { /* str, bytes */
     node node;
     char data[]; /* len bytes and a zero */
 } chars;
 
 typedef struct bigint { /* beyond int64_t only; the last digit is not 0 */
-    node node;          /* flags: 1 when negative */
+    node node;
     uint32_t digits[];
 } bigint;
 
@@ -60,10 +87,11 @@ typedef struct loan { /* a buffer */
 
 typedef struct box_index box_index;
 
-typedef struct box { /* list, tuple, dict (key, value, key, ...), set */
+typedef struct box { /* error, list, tuple, dict (key, value, key, ...), set */
     node node;
     kin_obj *items;
-    size_t room; /* slots there are; while a flat copy is read: slots begun */
+    size_t room; /* slots there are; while a flat copy is read: slots begun (and of what cannot
+                    grow, while a pickle is read: what a look at all of it costs) */
     union {
         _Atomic(box_index *) index; /* of a large dict or set */
         struct box *link;           /* while dead, or while a flat copy is read */
@@ -76,13 +104,20 @@ _Static_assert(sizeof(box) == 48 && sizeof(node) == 24, "no holes, since flat co
 
 typedef struct bundle {
     _Atomic uint32_t live; /* nodes in it that are not dead */
-    uint32_t spare;
-    uint64_t align;
+    _Atomic uint32_t refs; /* of an island's first: references from outside */
+    struct bundle *island; /* its first bundle */
+    struct bundle *next;   /* of the same pickle */
+    uint32_t boxes;        /* of a pickle: how many lie at its begin, in a row */
+    uint32_t kept;         /* of a pickle: it has BUNDLE_KEPT bytes */
 } bundle;
+
+/* What a pickle's bundles have, unless it is a small one: what a survivor keeps alive, and what
+ * malloc takes from its heap. */
+enum { BUNDLE_KEPT = 64 * 1024 };
 
 static inline bool is_box(kin_obj o)
 {
-    return o.type >= KIN_TYPE_LIST;
+    return o.type >= KIN_TYPE_ERROR;
 }
 
 static inline bool is_heap(kin_obj o)
@@ -104,6 +139,33 @@ static inline kin_obj borrowed(kin_obj o)
 static inline kin_obj of_node(void *n)
 {
     return (kin_obj){ .type = ((node *)n)->type, .flags = HEAP, .as.p = n };
+}
+
+static inline bundle *bundle_of(node *n)
+{
+    return (bundle *)(void *)((uint64_t *)(void *)n - n->back);
+}
+
+static inline _Atomic uint32_t *refs_of(node *n)
+{
+    bool islander = n->type >= KIN_TYPE_ERROR && (n->flags & ISLANDER);
+    return islander ? &bundle_of(n)->island->refs : &n->count;
+}
+
+static inline bool is_frozenset(kin_obj o)
+{
+    return o.type == KIN_TYPE_SET && (((const node *)o.as.p)->flags & VARIANT);
+}
+
+static inline bool is_bytearray(kin_obj o)
+{
+    return o.type == KIN_TYPE_BYTES && (((const node *)o.as.p)->flags & VARIANT);
+}
+
+/* Whether its slots are an allocation of their own. */
+static inline bool owns_slots(const box *b)
+{
+    return b->items != b->inside && !(b->node.flags & SLOTS_LENT);
 }
 
 /* How many slots of a box hold something. */
@@ -139,13 +201,45 @@ int kin__obj_pass(kin_obj o, const char *verb);
 /* "verb: a list is not a dict"; for the invalid object its own code. Returns the code. */
 int kin__obj_mismatch(kin_obj o, const char *verb, const char *wanted);
 
+/* ---- value.c ----------------------------------------------------------------------- */
+
+/* An error of a text and a tuple of arguments (or none), which are given. */
+kin_obj kin__error_new(int code, unsigned mark, kin_obj text, kin_obj args);
+
 /* ---- container.c ------------------------------------------------------------------- */
 
 box *kin__box_new(kin_type type, size_t n);
 
 #define NOT_FOUND SIZE_MAX
-/* The entry (not slot) of a key in a dict or set, whose hash the caller knows. */
-size_t kin__box_find(box *b, kin_obj key, int64_t hash);
+enum { ROW = 8 }; /* entries that are searched one by one, without a hash */
+
+static inline bool is_row(const box *b)
+{
+    return b->node.len <= ROW && atomic_load_explicit(&b->u.index, memory_order_relaxed) == NULL;
+}
+
+/* What certainly can be a key, and needs no hash to say so. */
+static inline bool is_plain_key(kin_obj o)
+{
+    return o.type == KIN_TYPE_STR || (o.type <= KIN_TYPE_FLOAT && o.type != KIN_TYPE_INVALID);
+}
+
+/* The entries (not slots) of a dict or set whose key may be the one with that hash, one after the
+ * other; begin with *pos = 0, which grows with what is looked at. */
+size_t kin__box_candidate(box *b, int64_t hash, size_t *pos);
+
+/* The entry of a key whose hash the caller knows (of a row it does not matter). `pos` is 0, and
+ * tells how far it had to look. */
+size_t kin__box_find(box *b, kin_obj key, int64_t hash, size_t *pos);
+
+/* Room for `more` slots besides those in use: KIN_ENOMEM. */
+int kin__box_reserve(box *b, size_t more);
+/* How many slots there will be then. */
+size_t kin__box_room(const box *b, size_t more);
+
+/* Appends a key that is not there, whose references are the box's from now on, where there is
+ * room. */
+void kin__box_add(box *b, kin_obj key, kin_obj value, int64_t hash);
 
 /* ---- number.c ---------------------------------------------------------------------- */
 
@@ -162,20 +256,77 @@ int kin__bigint_to_float(const bigint *b, double *ret_value);
 /* ---- repr.c ------------------------------------------------------------------------ */
 
 enum { BRIEF = 64 };
-/* The beginning of a repr, in 60 bytes and "..." */
+/* The beginning of a repr, in 60 bytes and "..."; or in as many as there is room for: its
+ * length. */
 void kin__repr_brief(kin_obj o, char ret_text[BRIEF]);
+size_t kin__repr_cut(kin_obj o, char *ret_text, size_t room);
+
+/* One character of UTF-8: how many bytes it has, 0 when they are none. Halves of surrogate pairs
+ * pass, since Python's pickles may hold them. */
+size_t kin__utf8_decode(const char *s, size_t size, uint32_t *ret_char);
+/* How many bytes of a text are UTF-8 in that sense, from its begin on. */
+size_t kin__utf8_valid(const char *s, size_t size);
 
 /* ---- equal.c ----------------------------------------------------------------------- */
 
 int kin__hash(kin_obj o, int64_t *ret_hash);
 
+/* ---- bundle.c ---------------------------------------------------------------------- */
+
+/* One of BUNDLE_KEPT bytes; NULL: there is no memory. */
+bundle *kin__bundle_take(void);
+/* Keeps it for the next one: false when it has to be freed. */
+bool kin__bundle_keep(bundle *b);
+
+/* ---- token.c ----------------------------------------------------------------------- */
+
+/* Whether the slots of a tuple marked so are as they should be. */
+bool kin__token_is_sane(const box *b);
+bool kin__is_address(kin_obj o);
+bool kin__is_exposed(kin_obj o);
+
+/* ---- exception.c: Python's exceptions ---------------------------------------------- */
+
+typedef struct exception_type {
+    const char *module, *name;
+    const char *full; /* module.name; a builtin one has its name alone */
+    int code;
+    int number; /* an errno; -1: of those that have one, but no special one; 0: not of those */
+} exception_type;
+
+/* By its mark. NULL for 0 and for what is none. */
+const exception_type *kin__exception_type(unsigned mark);
+/* 0: not one that is known. */
+unsigned kin__exception_find(const char *module, size_t module_size, const char *name,
+                             size_t name_size);
+/* The one that comes closest to a code. */
+unsigned kin__exception_of(int code);
+
+/* What it is when it has these arguments. */
+unsigned kin__exception_narrow(unsigned mark, const box *args);
+
+/* What str() says of an exception: an object that is borrowed from the arguments, or (then that is
+ * invalid) *ret_size bytes of at most EXCEPTION_TEXT. */
+enum { EXCEPTION_TEXT = 1000 };
+kin_obj kin__exception_text(unsigned mark, box *args, char ret_text[EXCEPTION_TEXT],
+                            size_t *ret_size);
+/* How many of its arguments Python's repr() shows. */
+size_t kin__exception_shown(unsigned mark, const box *args);
+
 /* ---- walk.c: where one is in nested boxes ------------------------------------------ */
 
 typedef struct frame {
     box *box;
-    box *other;   /* equal.c: what it is compared with */
-    size_t at;    /* the next slot */
-    uint64_t sum; /* equal.c: the hash so far */
+    size_t at; /* the next slot */
+    union {
+        struct { /* equal.c: what it is compared with; in dicts and sets where that is looked for */
+            box *other;
+            size_t pos, entry;
+            enum { AT_NO_KEY, AT_KEY, BEHIND_KEY } state;
+        } pair;
+        uint64_t sum; /* equal.c: the hash so far */
+        size_t end;   /* repr.c: the slots to be shown */
+    } u;
 } frame;
 
 typedef struct walk {
@@ -189,6 +340,8 @@ enum { ON_PATH = 1 };
 void kin__walk_begin(walk *w);
 /* Goes into a box: 0; ON_PATH when we are in it already, so it contains itself; KIN_ENOMEM. */
 int kin__walk_push(walk *w, box *b);
+/* Goes into a box wherever we are: 0 or KIN_ENOMEM. */
+int kin__walk_enter(walk *w, box *b);
 void kin__walk_end(walk *w);
 /* Empties all buffers in an object, as if their bytes had been taken. */
 void kin__walk_buffers(kin_obj o);

@@ -48,7 +48,7 @@ kin_obj kin_bigint(const void *magnitude, size_t size, bool negative)
     if (b == NULL) {
         return kin__obj_invalid(KIN_ENOMEM);
     }
-    b->node.flags = negative;
+    b->node.flags = negative ? NEGATIVE : 0;
     b->node.len = digits;
     for (size_t i = 0; i < digits; i++) {
         size_t left = size - i * 4;

@@ -10,14 +10,15 @@
  *   R1  A count of 1 that we own needs no atomic subtraction: nobody else has a reference, so
  *       nobody can be adding one.
  *   R2  The memory of a bundled node is the bundle's; the bundle goes when its last node has died.
- *   R3  With KIN_DEBUG=objects a dead node's memory is kept for a while (until CELLAR more have
+ *   R3  An island (node.h) is counted as one, and dies at once.
+ *   R4  With KIN_DEBUG=objects a dead node's memory is kept for a while (until CELLAR more have
  *       died), filled with garbage and marked DEAD, so that a second release is seen.
  *
  * Death. Private memory: nothing to mend.
  *
  * Not here. What the types hold (value.c, container.c, shared.c).
  */
-#include "node.h"
+#include "local.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,25 +43,29 @@ const char *kin__type_name(kin_type type)
 {
     static const char *const names[] = {
         "an invalid object", "none",     "a bool",  "an int", "a float",
-        "a function",        "a shared", "a str",   "bytes",  "an error",
-        "a buffer",          "a list",   "a tuple", "a dict", "a set",
+        "a function",        "a shared", "a str",   "bytes",  "a buffer",
+        "an error",          "a list",   "a tuple", "a dict", "a set",
     };
     return (size_t)type < sizeof names / sizeof names[0] ? names[type] : "no object";
 }
 
 /* ---- references -------------------------------------------------------------------- */
 
-/* A node that died is touched again: only where it is kept after (R3) can that be seen. */
-static bool seen_dead(const node *n, const char *verb)
+/* A node that died is touched again: only where it is kept after (R4) can that be seen. */
+static void tell_dead(const node *n, const char *verb)
 {
-    if (n->type != DEAD) {
-        return false;
-    }
     kin_log(KIN_LOG_ERROR, "%s: %s at %p was released before", verb,
             kin__type_name((kin_type)n->flags), (const void *)n);
     (void)kin__fail(KIN_EFREED, "%s: %s was released before", verb,
                     kin__type_name((kin_type)n->flags));
-    return true;
+}
+
+static inline bool seen_dead(const node *n, const char *verb)
+{
+    if (n->type == DEAD) {
+        tell_dead(n, verb);
+    }
+    return n->type == DEAD;
 }
 
 kin_obj kin_retain(kin_obj o)
@@ -71,7 +76,7 @@ kin_obj kin_retain(kin_obj o)
             return kin__obj_invalid(KIN_EFREED);
         }
         /* Relaxed: who adds one has one, so nothing is published here. */
-        atomic_fetch_add_explicit(&n->count, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(refs_of(n), 1, memory_order_relaxed);
     }
     o.flags &= (uint8_t)~BORROWED;
     return o;
@@ -92,16 +97,17 @@ typedef struct burial {
 } burial;
 
 /* True for the last reference. */
-static bool drop(node *n)
+static inline bool drop(node *n)
 {
     if (seen_dead(n, "kin_release")) {
         return false;
     }
+    _Atomic uint32_t *count = refs_of(n);
     /* Pairs with the subtractions below: what others did with the node is done (R1). */
-    if (atomic_load_explicit(&n->count, memory_order_acquire) == 1) {
+    if (atomic_load_explicit(count, memory_order_acquire) == 1) {
         return true;
     }
-    return atomic_fetch_sub_explicit(&n->count, 1, memory_order_acq_rel) == 1;
+    return atomic_fetch_sub_explicit(count, 1, memory_order_acq_rel) == 1;
 }
 
 static void give_up(void *memory)
@@ -112,19 +118,26 @@ static void give_up(void *memory)
     kin__os_free(memory);
 }
 
+static void give_up_memory(bundle *b)
+{
+    if (!b->kept || is_poisoning() || !kin__bundle_keep(b)) {
+        give_up(b);
+    }
+}
+
 static void give_up_bundle(burial *b)
 {
     /* acq_rel: the last one to come sees what all before did with their nodes. */
     if (b->dead > 0 &&
         atomic_fetch_sub_explicit(&b->bundle->live, b->dead, memory_order_acq_rel) == b->dead) {
-        give_up(b->bundle);
+        give_up_memory(b->bundle);
     }
     b->dead = 0;
 }
 
 static void poison(node *n)
 {
-    if (n->type >= KIN_TYPE_LIST) {
+    if (n->type >= KIN_TYPE_ERROR) {
         ((box *)(void *)n)->items = NULL;
         n->len = 0;
     } else if (n->type == KIN_TYPE_INT) {
@@ -146,7 +159,7 @@ static void forget(burial *b, node *n)
         give_up(n);
         return;
     }
-    bundle *of = (bundle *)((uint64_t *)(void *)n - n->back);
+    bundle *of = bundle_of(n);
     if (of != b->bundle) {
         give_up_bundle(b);
         b->bundle = of;
@@ -154,13 +167,31 @@ static void forget(burial *b, node *n)
     b->dead++;
 }
 
+static void bury_box(burial *b, box *dead)
+{
+    kin__os_free(atomic_load_explicit(&dead->u.index, memory_order_relaxed)); /* ours alone */
+    dead->u.link = b->todo;
+    b->todo = dead;
+}
+
+/* All boxes of an island at once (R3). Its bundles stay until these have been emptied. */
+static void bury_island(burial *b, const bundle *island)
+{
+    for (const bundle *of = island; of != NULL; of = of->next) {
+        for (uint32_t i = 0; i < of->boxes; i++) {
+            bury_box(b, (box *)(void *)(of + 1) + i);
+        }
+    }
+}
+
 static void bury(burial *b, node *n)
 {
-    if (n->type >= KIN_TYPE_LIST) {
-        box *dead = (box *)(void *)n;
-        kin__os_free(atomic_load_explicit(&dead->u.index, memory_order_relaxed)); /* ours alone */
-        dead->u.link = b->todo;
-        b->todo = dead;
+    if (n->type >= KIN_TYPE_ERROR) {
+        if (n->flags & ISLANDER) {
+            bury_island(b, bundle_of(n)->island);
+        } else {
+            bury_box(b, (box *)(void *)n);
+        }
         return;
     }
     if (n->type == KIN_TYPE_BUFFER) {
@@ -168,6 +199,9 @@ static void bury(burial *b, node *n)
         if (block != 0 && !b->sent) {
             (void)kin__block_discard(block);
         }
+    }
+    if (n->type == KIN_TYPE_SHARED) {
+        kin__local_bury(n);
     }
     forget(b, n);
 }
@@ -177,11 +211,11 @@ static void empty(burial *b, box *dead)
     size_t n = slots(dead);
     for (size_t i = 0; i < n; i++) {
         kin_obj o = dead->items[i];
-        if (is_heap(o) && drop(o.as.p)) {
+        if ((o.flags & (HEAP | BORROWED)) == HEAP && drop(o.as.p)) {
             bury(b, o.as.p);
         }
     }
-    if (dead->items != dead->inside) {
+    if (owns_slots(dead)) {
         kin__os_free(dead->items);
     }
     forget(b, &dead->node);

@@ -1,10 +1,10 @@
 /* repr.c - objects as text, exactly as Python's repr() and print() have it.
  *
  * Idea. Text is added to a growing buffer; where one is in nested boxes is a walk (walk.c). A box
- * that is met inside itself prints as [...]. Python has no words for errors, functions, shared
- * things and named arguments: those are ours.
+ * that is met inside itself prints as [...]. Python has no words for errors of ours, functions,
+ * shared things, proxies and named arguments: those are ours.
  */
-#include "node.h"
+#include "local.h"
 #include "printable.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,26 +86,6 @@ static bool is_printable(uint32_t c)
     return low % 2 != 0;
 }
 
-/* One character of UTF-8: how many bytes it has, 0 when they are none. Halves of surrogate pairs
- * pass, since Python's pickles may hold them. */
-static size_t decode(const uint8_t *s, size_t size, uint32_t *ret_char)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (n == 0 || n > size || s[0] > 0xf4) {
-        return 0;
-    }
-    uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        c = c << 6 | (s[i] & 0x3fu);
-    }
-    *ret_char = c;
-    return c >= least[n] && c <= 0x10ffff ? n : 0;
-}
-
 /* Single quotes, but for a text that has those and no double ones. */
 static char quote_of(const chars *t)
 {
@@ -132,7 +112,7 @@ static bool add_escape(writer *w, uint32_t c, char quote)
 static size_t add_char(writer *w, const char *s, size_t size, char quote)
 {
     uint32_t c;
-    size_t n = decode((const uint8_t *)s, size, &c);
+    size_t n = kin__utf8_decode(s, size, &c);
     if (n == 0) {
         add_format(w, "\\udc%02x", (unsigned)(uint8_t)*s);
         return 1;
@@ -161,16 +141,19 @@ static void add_str(writer *w, const chars *t)
 static void add_bytes(writer *w, const chars *t)
 {
     char quote = quote_of(t);
-    add(w, (char[]){ 'b', quote }, 2);
+    bool array = t->node.flags & VARIANT;
+    add_text(w, array ? "bytearray(b" : "b");
+    add(w, &quote, 1);
     for (size_t i = 0; i < t->node.len && w->rv == 0; i++) {
         uint8_t c = (uint8_t)t->data[i];
         if (c > 0x7f) {
             add_format(w, "\\x%02x", c);
-        } else if (!add_escape(w, c, quote)) {
+        } else if (!add_escape(w, c, array ? '\'' : quote)) { /* a bytearray's always are */
             add(w, t->data + i, 1);
         }
     }
     add(w, &quote, 1);
+    add_text(w, array ? ")" : "");
 }
 
 /* ---- what has no slots ------------------------------------------------------------- */
@@ -203,13 +186,6 @@ static void add_shared(writer *w, kin__ref ref)
     }
 }
 
-static void add_error(writer *w, const chars *t)
-{
-    add_format(w, "kin_error(%d, ", (int)t->node.code);
-    add_str(w, t);
-    add_text(w, ")");
-}
-
 static void add_float(writer *w, double value)
 {
     char s[FLOAT_TEXT];
@@ -240,16 +216,18 @@ static void add_leaf(writer *w, kin_obj o)
         add_format(w, "<function at %#llx>", (unsigned long long)o.as.i);
         return;
     case KIN_TYPE_SHARED:
-        add_shared(w, (kin__ref)o.as.i);
+        if (is_local(o)) {
+            const local *l = o.as.p;
+            add_format(w, "<%s at %p>", l->ops->name, l->thing);
+        } else {
+            add_shared(w, (kin__ref)o.as.i);
+        }
         return;
     case KIN_TYPE_STR:
         add_str(w, o.as.p);
         return;
     case KIN_TYPE_BYTES:
         add_bytes(w, o.as.p);
-        return;
-    case KIN_TYPE_ERROR:
-        add_error(w, o.as.p);
         return;
     case KIN_TYPE_BUFFER:
         add_format(w, "<buffer of %zu bytes>", ((const node *)o.as.p)->len);
@@ -261,43 +239,113 @@ static void add_leaf(writer *w, kin_obj o)
 
 /* ---- boxes ------------------------------------------------------------------------- */
 
-static void open_box(writer *w, const box *b)
+typedef struct words {
+    const char *open, *close, *again;
+} words;
+
+static const words *words_of(const box *b)
 {
-    static const char *const open[] = { "[", "(", "{", "{" };
-    bool empty_set = b->node.type == KIN_TYPE_SET && b->node.len == 0;
-    add_text(w, empty_set ? "set(" : open[b->node.type - KIN_TYPE_LIST]);
+    static const words all[] = {
+        [KIN_TYPE_ERROR] = { "", ")", "(...)" },
+        [KIN_TYPE_LIST] = { "[", "]", "[...]" },
+        [KIN_TYPE_TUPLE] = { "(", ")", "(...)" },
+        [KIN_TYPE_DICT] = { "{", "}", "{...}" },
+    };
+    static const words sets[2][2] = {
+        { { "set(", ")", "" }, { "{", "}", "set(...)" } },
+        { { "frozenset(", ")", "" }, { "frozenset({", "})", "frozenset(...)" } },
+    };
+    static const words marked[] = {
+        [MARK_TOKEN] = { "Token(", ")", "Token(...)" },
+        [MARK_SLICE] = { "slice(", ")", "slice(...)" },
+    };
+    if (b->node.type == KIN_TYPE_SET) {
+        return &sets[(b->node.flags & VARIANT) != 0][b->node.len > 0];
+    }
+    bool mark = b->node.type == KIN_TYPE_TUPLE && b->node.mark > 0;
+    return mark ? &marked[b->node.mark] : &all[b->node.type];
 }
 
-static void close_box(writer *w, const box *b)
+static size_t shown_slots(const box *b)
 {
-    static const char *const close[] = { "]", ")", "}", "}" };
-    bool empty_set = b->node.type == KIN_TYPE_SET && b->node.len == 0;
-    bool lonely = b->node.type == KIN_TYPE_TUPLE && slots(b) == 1 && b->node.len == 1;
-    add_text(w, empty_set ? ")" : lonely ? ",)" : close[b->node.type - KIN_TYPE_LIST]);
+    bool token = b->node.type == KIN_TYPE_TUPLE && b->node.mark == MARK_TOKEN;
+    return token ? TOKEN_SLOTS : slots(b);
+}
+
+static void open_box(writer *w, const box *b)
+{
+    if (b->node.type == KIN_TYPE_TUPLE && b->node.mark == MARK_TOKEN && b->node.len > PROXY_CLASS) {
+        add_text(w, kin_as_str(b->items[PROXY_CLASS]));
+        add_text(w, "(");
+    } else {
+        add_text(w, words_of(b)->open);
+    }
+}
+
+/* A tuple of one has a comma, but for an exception's arguments, which follow its name. */
+static void close_box(writer *w, const walk *path)
+{
+    const frame *f = &path->frames[path->depth - 1];
+    const box *b = f->box;
+    bool plain = b->node.type == KIN_TYPE_TUPLE && b->node.mark == 0;
+    bool args = path->depth > 1 && f[-1].box->node.type == KIN_TYPE_ERROR;
+    add_text(w, plain && slots(b) == 1 && b->node.len == 1 && !args ? ",)" : words_of(b)->close);
 }
 
 /* What stands before a slot. */
 static void separate(writer *w, const box *b, size_t slot)
 {
+    static const char *const names[] = { "typeid=", "address=", "id=" };
     if (b->node.type == KIN_TYPE_DICT && slot % 2 == 1) {
         add_text(w, ": ");
     } else if (slot > 0) {
         add_text(w, ", ");
     }
-    if (b->node.type == KIN_TYPE_TUPLE && slot == b->node.len) {
+    if (b->node.type == KIN_TYPE_TUPLE && b->node.mark == MARK_TOKEN) {
+        add_text(w, names[slot]);
+    } else if (b->node.type == KIN_TYPE_TUPLE && slot == b->node.len) {
         add_text(w, "**"); /* the named arguments */
+    }
+}
+
+/* An error of ours is its code and text, an exception its name and arguments, of which that of
+ * files does not show all. */
+static void enter_error(writer *w, walk *path, const box *b)
+{
+    const exception_type *type = kin__exception_type(b->node.mark);
+    if (type == NULL) {
+        add_format(w, "kin_error(%d, ", (int)b->node.code);
+        add_str(w, b->items[ERROR_TEXT].as.p);
+        add_text(w, ")");
+        path->depth--;
+        return;
+    }
+    box *args = b->items[ERROR_ARGS].as.p;
+    add_text(w, type->name);
+    int rv = kin__walk_push(path, args);
+    if (rv == 0) {
+        add_text(w, "(");
+        walk_top(path)->u.end = kin__exception_shown(b->node.mark, args);
+        path->frames[path->depth - 2].at = ERROR_SLOTS;
+    } else {
+        w->rv = rv < 0 ? rv : w->rv;
+        add_text(w, "(...)");
+        path->depth--;
     }
 }
 
 static void enter(writer *w, walk *path, box *b)
 {
-    static const char *const again[] = { "[...]", "(...)", "{...}", "set(...)" };
     int rv = kin__walk_push(path, b);
     if (rv < 0) {
         w->rv = rv;
     } else if (rv == ON_PATH) {
-        add_text(w, again[b->node.type - KIN_TYPE_LIST]);
+        add_text(w, words_of(b)->again);
+    } else if (b->node.type == KIN_TYPE_ERROR) {
+        walk_top(path)->u.end = ERROR_SLOTS;
+        enter_error(w, path, b);
     } else {
+        walk_top(path)->u.end = shown_slots(b);
         open_box(w, b);
     }
 }
@@ -308,8 +356,10 @@ static void add_boxes(writer *w, box *outermost)
     kin__walk_begin(&path);
     enter(w, &path, outermost);
     for (frame *f = walk_top(&path); f != NULL && w->rv == 0; f = walk_top(&path)) {
-        if (f->at == slots(f->box)) {
-            close_box(w, f->box);
+        if (f->at == f->u.end) {
+            if (f->box->node.type != KIN_TYPE_ERROR) {
+                close_box(w, &path);
+            }
             path.depth--;
             continue;
         }
@@ -333,14 +383,22 @@ static void add_any(writer *w, kin_obj o)
     }
 }
 
-void kin__repr_brief(kin_obj o, char ret_text[BRIEF])
+size_t kin__repr_cut(kin_obj o, char *ret_text, size_t room)
 {
-    writer w = { .s = ret_text, .room = BRIEF - (sizeof "..." - 1), .fixed = true };
+    writer w = { .s = ret_text, .room = room - (sizeof "..." - 1), .fixed = true };
     add_any(&w, o);
     ret_text[w.size] = 0;
     if (w.rv < 0) {
-        memcpy(ret_text + kin__cut(ret_text, w.size), "...", sizeof "...");
+        w.size = kin__cut(ret_text, w.size);
+        memcpy(ret_text + w.size, "...", sizeof "...");
+        w.size += sizeof "..." - 1;
     }
+    return w.size;
+}
+
+void kin__repr_brief(kin_obj o, char ret_text[BRIEF])
+{
+    (void)kin__repr_cut(o, ret_text, BRIEF);
 }
 
 char *kin_repr(kin_obj o)

@@ -60,6 +60,62 @@ int kin__flat_read(const void *at, size_t size, kin_obj *ret);
 /* For a flat copy that nobody will read: frees the buffers in it. */
 void kin__flat_discard(const void *at, size_t size);
 
+/* ---- private things around descriptors (local.c) --------------------------------------
+ *
+ * A connection is no block of the family's memory. It can travel where descriptors can: to a
+ * process that starts, and in messages between relatives. */
+#define KIN__LOCAL_FDS 4
+
+typedef struct kin__local_ops {
+    int kind;         /* as kin_conn_KIND: 64 and above, which no type of a block is */
+    const char *name; /* "the connection" */
+    bool listed;      /* its things are entered */
+
+    /* Its descriptors, which stay its own, and what else there is to tell: how many, or a code. */
+    int (*pack)(void *thing, int ret_fds[KIN__LOCAL_FDS], uint64_t *ret_note);
+
+    /* One made of descriptors, which are its own, also when it fails: NULL with a sentence. Where
+     * `n` is not what it should be: that is KIN_ECORRUPT. */
+    void *(*unpack)(const int *fds, int n, uint64_t note);
+    void (*free)(void *thing);
+} kin__local_ops;
+
+/* From now on kin_shared takes that thing; from now on it does not. KIN_ENOMEM. */
+int kin__local_enter(void *thing, const kin__local_ops *ops);
+void kin__local_leave(void *thing);
+
+/* For a process that may be sent one before it has made any. */
+void kin__local_kind(const kin__local_ops *ops);
+
+/* An object for a thing that is not listed; `owned`: freed with it. */
+kin_obj kin__local_object(void *thing, const kin__local_ops *ops, bool owned);
+
+/* What travels beside a flat copy. */
+typedef struct kin__cargo {
+    enum {
+        KIN__CARGO_ARRIVED, /* these descriptors came with the bytes */
+        KIN__CARGO_SAME,    /* they have the same numbers here as they had there */
+        KIN__CARGO_BACK,    /* the bytes have not gone anywhere */
+    } how;
+    int n;
+    int taken; /* by what was read: the rest is the caller's to close */
+    int fds[KIN__DESCRIPTORS_MOST];
+} kin__cargo;
+
+/* As above. Without a cargo (NULL) such things are KIN_EUNSUPPORTED. Descriptors are added to it
+ * each time that it is given. */
+int kin__flat_size_with(kin_obj o, kin__cargo *cargo, size_t *ret_size);
+int kin__flat_write_with(kin_obj o, void *at, size_t size, kin__cargo *cargo);
+int kin__flat_read_with(const void *at, size_t size, kin__cargo *cargo, kin_obj *ret);
+
+/* The descriptors of all such things in an object. */
+int kin__local_fds(kin_obj o, kin__cargo *cargo);
+
+/* kin_dumps_with that leaves `before` bytes free at the begin, which count in *ret_size. */
+struct kin_dumps_options;
+int kin__dumps(kin_obj o, const struct kin_dumps_options *options, size_t before, void **ret_data,
+               size_t *ret_size);
+
 /* A function as two words: the id of its module and the offset in there. */
 int kin__func_pack(kin_fn function, uint64_t ret_words[2]);
 

@@ -4,7 +4,7 @@
  * A shared thing is held by its ref, that is address and generation: whoever asks for it after it
  * was freed is told so. A buffer owns its block until it gives it away, once, by one exchange. */
 #include "../os/module.h"
-#include "node.h"
+#include "local.h"
 
 /* ---- shared ------------------------------------------------------------------------ */
 
@@ -36,6 +36,10 @@ static int ref_of(const void *thing, const char *verb, kin__ref *ret_ref)
 kin_obj kin_shared(const void *thing)
 {
     kin__ref ref;
+    kin_obj o;
+    if (thing != NULL && !kin__in_domain(thing, 1) && kin__local_find(thing, &o)) {
+        return o;
+    }
     int rv = ref_of(thing, "kin_shared", &ref);
     if (rv < 0) {
         return kin__obj_invalid(rv);
@@ -49,7 +53,12 @@ int kin_to_shared(kin_obj o, void **ret_thing)
         return kin__obj_mismatch(o, "kin_to_shared", "a shared thing");
     }
     int rv = 0;
-    void *thing = kin__block_at((kin__ref)o.as.i, 0, &rv);
+    void *thing = NULL;
+    if (is_local(o)) {
+        rv = kin__local_thing(o, &thing);
+    } else {
+        thing = kin__block_at((kin__ref)o.as.i, 0, &rv);
+    }
     if (thing == NULL) {
         return rv;
     }
@@ -69,7 +78,8 @@ void *kin_as_shared(kin_obj o)
 void *kin_as_shared_type(kin_obj o, int kind)
 {
     void *thing = kin_as_shared(o);
-    if (thing != NULL && (int)kin__block_type(thing) != kind) {
+    int is = is_local(o) ? kin__local_kind_of(o) : (int)kin__block_type(thing);
+    if (thing != NULL && is != kind) {
         (void)kin__fail(KIN_ETYPE, "kin_as: the shared thing at %p is of another type", thing);
         return NULL;
     }

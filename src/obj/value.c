@@ -1,5 +1,6 @@
 /* value.c - objects without slots: scalars, text, bytes, errors; and reading them back. */
 #include "node.h"
+#include <kin/pickle.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,18 +57,17 @@ static kin_obj copy_text(kin_type type, const void *data, size_t size)
     return of_node(t);
 }
 
-static kin_obj format_text(kin_type type, const char *format, va_list args)
+static kin_obj format_text(const char *verb, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
     int size = format == NULL ? -1 : vsnprintf(NULL, 0, format, args);
-    chars *t = size < 0 ? NULL : text_new(type, (size_t)size);
+    chars *t = size < 0 ? NULL : text_new(KIN_TYPE_STR, (size_t)size);
     if (t != NULL) {
         (void)vsnprintf(t->data, (size_t)size + 1, format, again);
     }
     va_end(again);
     if (size < 0) {
-        const char *verb = type == KIN_TYPE_STR ? "kin_strf" : "kin_error";
         return kin__obj_invalid(kin__fail(KIN_EINVAL, "%s: the format cannot be printed", verb));
     }
     return t == NULL ? kin__obj_invalid(KIN_ENOMEM) : of_node(t);
@@ -90,7 +90,7 @@ kin_obj kin_strf(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    kin_obj o = format_text(KIN_TYPE_STR, format, args);
+    kin_obj o = format_text("kin_strf", format, args);
     va_end(args);
     return o;
 }
@@ -98,6 +98,15 @@ kin_obj kin_strf(const char *format, ...)
 kin_obj kin_bytes(const void *data, size_t size)
 {
     return copy_text(KIN_TYPE_BYTES, data, size);
+}
+
+kin_obj kin_bytearray(const void *data, size_t size)
+{
+    kin_obj o = copy_text(KIN_TYPE_BYTES, data, size);
+    if (is_heap(o)) {
+        ((node *)o.as.p)->flags = VARIANT;
+    }
+    return o;
 }
 
 kin_obj kin_error(int code, const char *format, ...)
@@ -108,12 +117,27 @@ kin_obj kin_error(int code, const char *format, ...)
     }
     va_list args;
     va_start(args, format);
-    kin_obj o = format_text(KIN_TYPE_ERROR, format, args);
+    kin_obj text = format_text("kin_error", format, args);
     va_end(args);
-    if (is_heap(o)) {
-        ((node *)o.as.p)->code = code;
+    return kin__error_new(code, 0, text, kin_none());
+}
+
+/* Text and arguments are given. */
+kin_obj kin__error_new(int code, unsigned mark, kin_obj text, kin_obj args)
+{
+    box *b = text.type == KIN_TYPE_INVALID ? NULL : kin__box_new(KIN_TYPE_ERROR, ERROR_SLOTS);
+    if (b == NULL) {
+        kin_obj failed = text.type == KIN_TYPE_INVALID ? text : kin__obj_invalid(KIN_ENOMEM);
+        kin_release(text);
+        kin_release(args);
+        return failed;
     }
-    return o;
+    b->node.code = code;
+    b->node.mark = (uint16_t)mark;
+    b->node.len = ERROR_SLOTS;
+    b->items[ERROR_TEXT] = text;
+    b->items[ERROR_ARGS] = args;
+    return of_node(b);
 }
 
 /* ---- asking ------------------------------------------------------------------------ */
@@ -154,7 +178,7 @@ int kin_error_code(kin_obj o)
 const char *kin_error_text(kin_obj o)
 {
     if (o.type == KIN_TYPE_ERROR) {
-        return ((const chars *)o.as.p)->data;
+        return kin_as_str(((const box *)o.as.p)->items[ERROR_TEXT]);
     }
     return o.type == KIN_TYPE_INVALID ? kin_strerror(kin_error_code(o)) : "";
 }

@@ -26,11 +26,12 @@ static int grow(walk *w)
 }
 
 /* Only what has a second reference can be met again on the way down: a box that was made once and
- * put in one place costs no search. */
+ * put in one place costs no search. (The outermost one may be borrowed from a place further
+ * down.) */
 static bool on_path(const walk *w, box *b)
 {
     if (atomic_load_explicit(&b->node.count, memory_order_relaxed) == 1) {
-        return false;
+        return w->depth > 0 && w->frames[0].box == b;
     }
     for (size_t i = w->depth; i-- > 0;) {
         if (w->frames[i].box == b) {
@@ -42,9 +43,11 @@ static bool on_path(const walk *w, box *b)
 
 int kin__walk_push(walk *w, box *b)
 {
-    if (on_path(w, b)) {
-        return ON_PATH;
-    }
+    return on_path(w, b) ? ON_PATH : kin__walk_enter(w, b);
+}
+
+int kin__walk_enter(walk *w, box *b)
+{
     if (w->depth == w->room) {
         int rv = grow(w);
         if (rv < 0) {

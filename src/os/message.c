@@ -8,17 +8,9 @@
  * Death. A message that its sender sent is there when he is gone. When the last one who held the
  * other end is gone there is an end, -EPIPE or 0 bytes, and no signal.
  */
-#include "room.h"
+#include "control.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-union control {
-    struct cmsghdr header; /* for its alignment */
-    char bytes[CMSG_SPACE(KIN__DESCRIPTORS_MOST * sizeof(int))];
-};
 
 int kin__os_socketpair(int ret_ends[2])
 {
@@ -40,17 +32,7 @@ int kin__os_send(int socket, const kin__message *message)
     union control control;
     struct iovec bytes = { .iov_base = message->bytes, .iov_len = message->size };
     struct msghdr header = { .msg_iov = &bytes, .msg_iovlen = 1 };
-    if (message->n_fds > 0) {
-        size_t size = (size_t)message->n_fds * sizeof(int);
-        memset(&control, 0, sizeof control);
-        header.msg_control = &control;
-        header.msg_controllen = CMSG_SPACE(size);
-        struct cmsghdr *fds = CMSG_FIRSTHDR(&header);
-        fds->cmsg_level = SOL_SOCKET;
-        fds->cmsg_type = SCM_RIGHTS;
-        fds->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(fds), message->fds, size);
-    }
+    control_put(&header, &control, message->fds, message->n_fds);
     ssize_t sent;
     do {
         sent = sendmsg(socket, &header, MSG_NOSIGNAL);
@@ -59,18 +41,6 @@ int kin__os_send(int socket, const kin__message *message)
         return errno == ENOBUFS ? -ENOMEM : -EMFILE;
     }
     return sent < 0 ? -errno : 0;
-}
-
-/* The descriptors of a message that has arrived. */
-static int take_descriptors(struct msghdr *header, int *ret_fds)
-{
-    struct cmsghdr *fds = CMSG_FIRSTHDR(header);
-    if (fds == NULL || fds->cmsg_level != SOL_SOCKET || fds->cmsg_type != SCM_RIGHTS) {
-        return 0;
-    }
-    size_t size = fds->cmsg_len - CMSG_LEN(0);
-    memcpy(ret_fds, CMSG_DATA(fds), size);
-    return (int)(size / sizeof(int));
 }
 
 int kin__os_receive(int socket, kin__message *message, bool wait)
@@ -89,11 +59,9 @@ int kin__os_receive(int socket, kin__message *message, bool wait)
         return -errno;
     }
     int fds[KIN__DESCRIPTORS_MOST];
-    int n = take_descriptors(&header, fds);
+    int n = control_get(&header, fds);
     if (n > message->n_fds || header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) { /* R2 */
-        while (n > 0) {
-            close(fds[--n]);
-        }
+        control_close(fds, n);
         return header.msg_flags & MSG_CTRUNC ? -EMFILE : -EMSGSIZE;
     }
     if (n > 0) {

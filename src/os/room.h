@@ -222,6 +222,62 @@ int kin__os_send(int socket, const kin__message *message);
  * -EMSGSIZE: it did not fit, and is gone. */
 int kin__os_receive(int socket, kin__message *message, bool wait);
 
+/* ---- byte streams: sockets and pipes (socket.c) ------------------------------------------ */
+
+typedef struct kin__stream_info {
+    bool is_socket; /* else the end of a pipe */
+    bool is_local;  /* its other end is on this machine */
+    bool readable, writable;
+} kin__stream_info;
+
+/* What a descriptor is: -EPROTOTYPE for what is no stream. From then on TCP does not wait for
+ * more. */
+int kin__os_stream_look(int fd, kin__stream_info *ret);
+
+/* Two ends of a Unix socket, close-on-exec; not `duplex`: what the second writes, the first
+ * reads. */
+int kin__os_stream_pair(bool duplex, int ret_ends[2]);
+
+/* Until it can be read or written, or is at its end: 0, -ETIMEDOUT, -EBADF. */
+enum kin__direction { KIN__READ, KIN__WRITE };
+int kin__os_stream_wait(int fd, enum kin__direction direction, int64_t deadline);
+
+/* How many bytes of a socket were read, 0 at its end. -EAGAIN when there are none and we are not to
+ * wait (or the descriptor is not). */
+ssize_t kin__os_stream_read(int fd, void *at, size_t size, bool wait);
+
+/* The same with descriptors: there is room for KIN__DESCRIPTORS_MOST at message->fds, and how many
+ * came is set, or -EMFILE. */
+ssize_t kin__os_stream_receive(int fd, kin__message *message, bool wait);
+
+/* How many bytes of two parts were sent, and with the first the descriptors; -EAGAIN, -EPIPE. */
+typedef struct kin__bytes {
+    const void *at;
+    size_t size;
+} kin__bytes;
+ssize_t kin__os_stream_write(int fd, const kin__bytes parts[2], const int *fds, int n_fds,
+                             bool wait);
+
+#define KIN__PIPE_PIECE 4096 /* a pipe that polls writable takes that much and does not block */
+
+/* Gives a socket a name that nobody else has while anybody has that socket; and whether nobody has.
+ * Both are meant in this process's network, which the third tells from others. */
+int kin__os_stream_name(int fd, const char *name);
+bool kin__os_name_is_free(const char *name);
+uint64_t kin__os_network(void);
+
+/* ---- bells (bell.c) ---------------------------------------------------------------------- */
+
+/* A descriptor that polls readable once somebody has rung its name, until it is hushed.
+ * -EADDRINUSE: another one has that name. */
+int kin__os_bell(uint64_t name);
+void kin__os_hush(int bell);
+
+/* Rings a bell of any process, without waiting: 0 also when that was not necessary. -ECONNREFUSED:
+ * there is no such bell, or it cannot be reached from here; -EMFILE, -ENFILE. */
+int kin__os_ring(uint64_t name);
+int kin__os_ringer(void); /* the one descriptor that stays from it, or -1 */
+
 /* ---- what a new process takes over (inherit.c) ------------------------------------------- */
 
 /* The mask of a thread, and the signals that its process ignores. */
@@ -305,6 +361,88 @@ void kin__os_complain(const char *text, size_t size);
 /* A descriptor that reads as ready when SIGCHLD arrives; the signal itself is blocked. */
 int kin__os_child_signal_fd(void);
 void kin__os_drain_signals(int fd);
+
+/* ---- sockets that others find by an address (net.c) ---------------------------------------- */
+
+#define KIN__NET_PATH 107 /* bytes of a name that an address of the kernel's has room for */
+
+/* Where a socket is, in the kernel's words. */
+typedef struct kin__net_address {
+    uint32_t size; /* of what is used; 0: nowhere */
+    _Alignas(8) unsigned char bytes[128];
+} kin__net_address;
+
+/* The address of a path of any length. What is longer than KIN__NET_PATH goes through a descriptor
+ * of its folder, which has to stay open while the address is used: *ret_folder, else -1.
+ * -ENAMETOOLONG: the path's last part alone is too long; -ENOENT: no such folder. */
+int kin__os_net_path(const char *path, kin__net_address *ret, int *ret_folder);
+int kin__os_net_abstract(const char *name, kin__net_address *ret); /* in no file system */
+
+/* Addresses of a host, or of all interfaces of this one (NULL): how many, best first; or 0, and in
+ * words why. `numeric`: a name is not looked up, which may take the resolver seconds. */
+int kin__os_net_resolve(const char *host, const char *port, kin__net_address *ret, int room,
+                        const char **ret_why);
+
+bool kin__os_net_is_ipv4(const kin__net_address *at);
+
+/* "1.2.3.4:80", "[::1]:80", "/path", "@name", "" for a socket that has none. Cut to `size`. */
+void kin__os_net_text(const kin__net_address *at, char *text, size_t size);
+
+/* A stream socket for such an address, close-on-exec. */
+int kin__os_net_socket(const kin__net_address *at);
+int kin__os_net_bind(int socket, const kin__net_address *at);
+int kin__os_net_listen(int socket, int backlog);
+int kin__os_net_own_address(int socket, kin__net_address *ret);
+
+/* The next who has connected; -EAGAIN when there is none. The socket that listens never blocks, the
+ * new one may. */
+int kin__os_net_accept(int socket, kin__net_address *ret_from);
+
+/* -ETIMEDOUT, -ECONNREFUSED, -ENOENT... */
+int kin__os_net_connect(int socket, const kin__net_address *at, int64_t deadline);
+
+/* Which file a path leads to, without following a link; and whether that is a socket. */
+typedef struct kin__net_file {
+    uint64_t device;
+    uint64_t number;
+    bool is_socket;
+} kin__net_file;
+
+int kin__os_net_file(const char *path, kin__net_file *ret);
+int kin__os_net_unlink(const char *path, const kin__net_file *file); /* -ENOENT: it is another */
+
+/* Whether some process has the socket open that a path leads to. Nobody there notices. */
+bool kin__os_net_is_bound(const kin__net_address *at);
+
+/* A path from the root; -ERANGE. */
+int kin__os_net_absolute(const char *path, char *ret, size_t size);
+
+/* The lock of the folder that a path is in: a descriptor, to be unlocked; -ETIMEDOUT; other -errno
+ * where folders cannot be locked. It is free when its holder is gone. */
+int kin__os_net_lock_folder(const char *path, int64_t deadline);
+void kin__os_net_unlock_folder(int folder);
+
+/* A new folder that only this user can look into: $TMPDIR/kin-XXXXXX, or below /tmp. */
+int kin__os_net_make_folder(char *path, size_t size);
+void kin__os_net_remove_folder(const char *path); /* an empty one */
+
+/* A descriptor that polls readable when one of those is that are added to it; for each there is a
+ * word to know it by. next: 1 and the word of one, in turn; 0: none is readable now. */
+int kin__os_watch_new(void);
+int kin__os_watch_add(int watch, int fd, void *word);
+void kin__os_watch_remove(int watch, int fd);
+int kin__os_watch_next(int watch, void **ret_word);
+
+/* A descriptor that polls readable from then on until it is set anew. */
+int kin__os_alarm_new(void);
+void kin__os_alarm_set(int alarm, int64_t when);
+
+/* ---- keyed digests (crypto.c) ------------------------------------------------------------ */
+
+/* HMAC by a digest of libcrypto's ("SHA256"): how many bytes, KIN__HMAC_MOST at most. -ENOSYS where
+ * there is no libcrypto, -ENOTSUP where it refuses this digest. */
+#define KIN__HMAC_MOST 64
+int kin__os_hmac(const char *digest, kin__bytes key, kin__bytes data, unsigned char *ret);
 
 /* ---- faults (fault.c) ----------------------------------------------------------------- */
 

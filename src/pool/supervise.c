@@ -88,7 +88,7 @@ static void worker_ended(void *ctx, unsigned index, int code, const kin__crash *
     if (id == KIN__NOBODY || (code > 0 && !at_work)) { /* nor might the next one get further */
         worker->rests_until = kin__os_now() + REST;
     }
-    kin__os_add_and_wake(&pool->queue->not_empty.word); /* who naps over his cell may look now */
+    kin__gate_wake(&pool->queue->not_empty); /* who naps over his cell may look now */
 }
 
 /* Terminated: what waits in the queue will not be run. */

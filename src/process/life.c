@@ -100,12 +100,23 @@ static void leave_code(kin__record *record, int code)
     }
 }
 
+/* What came along for the connections among the arguments is theirs alone. */
+static void keep_carried(const kin_process *self)
+{
+    kin__cargo carried = { .n = 0 };
+    int rv = self->method != METHOD_FORK ? kin__local_fds(self->args, &carried) : 0;
+    for (int i = 0; i < carried.n && rv >= 0; i++) {
+        (void)kin__os_keep_from_exec(carried.fds[i]);
+    }
+}
+
 _Noreturn void kin__process_live(kin_process *self, int tether)
 {
     if (tether >= 0) {
         tie(self, tether);
     }
     kin__os_watch_crashes(self->record != NULL ? &self->record->crash : NULL, self->name, NULL);
+    keep_carried(self);
     KIN__STEP("start.living");
     int code = exit_code(self->function(kin__obj_lend(self->args)));
     kin_release(self->args);

@@ -13,13 +13,14 @@
  *   R1  The reader checks every offset: the file came through an environment variable, which
  *       anybody can set. That it is ours it knows by the magic, and by the build of this library.
  *   R2  Arguments move: what buffers hold belongs to the packet until the child reads it, or until
- *       it is taken back.
+ *       it is taken back. Connections stay the starter's until the child has copies of them.
  *
  * Death. A packet whose starter was killed is read all the same. One that nobody reads goes with
  * its descriptors; buffers in it stay until the family ends.
  */
 #include "packet.h"
 
+#include "../conn/room.h"
 #include "../os/module.h"
 #include <errno.h>
 #include <string.h>
@@ -80,9 +81,10 @@ static uint64_t files_size(const char **files, int n)
 static int lay_out(const kin_process *p, head *h, const char **files, int *ret_files)
 {
     const kin_process *me = kin__process_current();
+    kin__cargo unused = { .n = 0 };
     size_t args = 0;
     int rv = pack_functions(p, h);
-    rv = rv < 0 ? rv : kin__flat_size(p->args, &args);
+    rv = rv < 0 ? rv : kin__flat_size_with(p->args, &unused, &args);
     if (rv < 0) {
         return rv;
     }
@@ -122,7 +124,8 @@ static int fill(char *file, const head *h, const kin_process *p, const char **fi
         memcpy(at, files[i], size);
         at += size;
     }
-    return kin__flat_write(p->args, file + h->args.at, h->args.size);
+    kin__cargo unused = { .n = 0 }; /* its descriptors are among the listed: process.c */
+    return kin__flat_write_with(p->args, file + h->args.at, h->args.size, &unused);
 }
 
 static int write_file(kin_process *p, const head *h, const char **files, int n)
@@ -171,12 +174,7 @@ int kin__packet_write(kin_process *p, const kin__packet_fds *fds)
     if (rv < 0) {
         return rv;
     }
-    int fd = write_file(p, &h, files, n);
-    if (fd >= 0) { /* R2: they are in the packet now */
-        kin_release(p->args);
-        p->args = (kin_obj){ 0 };
-    }
-    return fd;
+    return write_file(p, &h, files, n);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -307,7 +305,9 @@ static int read_target(const char *file, const head *h, kin_process *self)
     const char *missing = load_modules(file, h);
     int rv =
         (h->function[0] | h->function[1]) == 0 ? 0 : kin__func_unpack(h->function, &self->function);
-    rv = rv < 0 ? rv : kin__flat_read(file + h->args.at, h->args.size, &self->args);
+    kin__cargo cargo = { .how = KIN__CARGO_SAME };
+    kin__conn_prepare();
+    rv = rv < 0 ? rv : kin__flat_read_with(file + h->args.at, h->args.size, &cargo, &self->args);
     if (rv == KIN_ENOTFOUND && missing != NULL) {
         return kin__fail(rv, "it needs functions of %s, which cannot be loaded here", missing);
     }
@@ -350,7 +350,11 @@ void kin__packet_take_back(kin_process *process, int packet)
     head h;
     if (map(packet, &file, &size) == 0) {
         if (check(file, size, &h) == 0) {
-            (void)kin__flat_read(file + h.args.at, h.args.size, &process->args);
+            kin_obj emptied = process->args;
+            kin__cargo cargo = { .how = KIN__CARGO_BACK };
+            if (kin__flat_read_with(file + h.args.at, h.args.size, &cargo, &process->args) == 0) {
+                kin_release(emptied);
+            }
         }
         kin__os_unmap(file, size);
     }

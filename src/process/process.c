@@ -189,6 +189,41 @@ static int check_new(kin_process **ret_process, kin_fn function, kin_obj args,
     return check_options(o);
 }
 
+static bool is_listed(const int *fds, size_t n, int fd)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i] == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A child that is not forked gets the descriptors of the connections among its arguments like those
+ * that the options list. The new list, which is the caller's to free, or NULL with a code. */
+static int list_carried(kin_process *like, kin_obj args, int **ret_fds)
+{
+    kin__cargo carried = { .n = 0 };
+    int rv = kin__local_fds(args, &carried);
+    if (rv < 0 || carried.n == 0 || like->method == METHOD_FORK) {
+        return rv < 0 ? rv : 0;
+    }
+    int *all = kin__os_malloc((like->n_fds + (size_t)carried.n) * sizeof *all);
+    if (all == NULL) {
+        return kin__fail(KIN_ENOMEM, "kin_process_new: no memory for a list of descriptors");
+    }
+    if (like->n_fds > 0) {
+        memcpy(all, like->fds, like->n_fds * sizeof *all);
+    }
+    for (int i = 0; i < carried.n; i++) {
+        if (!is_listed(all, like->n_fds, carried.fds[i])) {
+            all[like->n_fds++] = carried.fds[i];
+        }
+    }
+    like->fds = *ret_fds = all;
+    return 0;
+}
+
 /* A name that nobody chose is made of the number. */
 static kin_process *make_named(kin_process *like, const char *name)
 {
@@ -213,10 +248,13 @@ int kin_process_new(kin_process **ret_process, kin_fn function, kin_obj args,
     options = options != NULL ? options : &defaults;
     kin_process like = { .maker = kin__os_getpid(), .function = function };
     kin_process *p = NULL;
+    int *fds = NULL;
     int rv = check_new(ret_process, function, args, options);
     rv = rv < 0 ? rv : choose(&like, options);
+    rv = rv < 0 ? rv : list_carried(&like, args, &fds);
     if (rv == 0) {
         p = make_named(&like, options->name);
+        kin__os_free(fds);
         rv = p != NULL ? 0 : kin__fail(KIN_ENOMEM, "kin_process_new: no memory for a process");
     }
     if (rv == 0) {

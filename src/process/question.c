@@ -3,6 +3,7 @@
  * Whoever asks finds out that a child has ended, so these change the object, too: under the lock of
  * children.c, after kin__process_settle.
  */
+#include "../conn/waitable.h"
 #include "child.h"
 
 #include <errno.h>
@@ -71,6 +72,17 @@ int kin_process_sentinel(const kin_process *process)
     kin__process_unlock();
     return rv < 0 ? kin__fail_os(rv, "kin_process_sentinel: no descriptor for %s", process->name)
                   : rv;
+}
+
+static int fd_of_process(const kin_waitable *thing)
+{
+    return kin_process_sentinel(thing->thing);
+}
+
+kin_waitable kin_process_waitable(const kin_process *process)
+{
+    static const kin__waitable_ops ops = { .name = "the sentinel", .fd = fd_of_process };
+    return (kin_waitable){ .fd = -1, .thing = (void *)process, .ops = &ops };
 }
 
 int kin_active_children(kin_process **ret_children, size_t room)

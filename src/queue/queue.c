@@ -125,8 +125,8 @@ void kin_queue_free(kin_queue *queue)
         ring = kin__ring_at(next);
     }
     (void)kin__block_discard(self);
-    kin__os_add_and_wake(&queue->not_empty.word);
-    kin__os_add_and_wake(&queue->not_full.word);
+    kin__gate_wake(&queue->not_empty);
+    kin__gate_wake(&queue->not_full);
 }
 
 int64_t kin_queue_qsize(kin_queue *queue)

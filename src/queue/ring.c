@@ -130,12 +130,14 @@ static void advance(_Atomic uint64_t *word, uint64_t to, uint32_t serial)
 
 /* ---- making one, and finding it again -------------------------------------------------------- */
 
+/* Of another ring by now, maybe: who reads what that wrote sees at his next look that this one is
+ * gone (pairs with kin__ring_new). */
 static kin__ring view(kin__ref self, kin__ring_block *at)
 {
     return (kin__ring){ .at = at,
                         .self = self,
-                        .after = at->after,
-                        .count = at->count,
+                        .after = atomic_load_explicit(&at->after, memory_order_acquire),
+                        .count = atomic_load_explicit(&at->count, memory_order_acquire),
                         .serial = (uint32_t)(self >> 34 & WHO_MASK) };
 }
 
@@ -145,8 +147,8 @@ int kin__ring_new(uint32_t count, kin__ref after, kin__ring *ret_ring)
     if (block == NULL) {
         return kin__failure();
     }
-    block->count = count;
-    block->after = after;
+    atomic_store_explicit(&block->count, count, memory_order_release); /* pairs with view */
+    atomic_store_explicit(&block->after, after, memory_order_release);
     kin__ring ring = view(kin__block_ref(block), block);
     atomic_init(&block->next, make_hint(0, ring.serial));
     atomic_init(&block->head, make_hint(0, ring.serial));

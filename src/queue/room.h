@@ -25,9 +25,9 @@ typedef struct kin__cell {
 } kin__cell;
 
 typedef struct kin__ring_block {
-    uint32_t count;        /* of cells: a power of two */
-    kin__ref after;        /* the ring that this one was made to follow; 0: the first */
-    _Atomic kin__ref next; /* 0 position and the serial: none yet */
+    _Atomic uint32_t count; /* of cells: a power of two */
+    _Atomic kin__ref after; /* the ring that this one was made to follow; 0: the first */
+    _Atomic kin__ref next;  /* 0 position and the serial: none yet */
     _Alignas(64) _Atomic uint64_t head; /* hints, with the serial: all before it is done */
     _Alignas(64) _Atomic uint64_t tail; /* all before it was claimed */
     _Alignas(64) kin__cell cells[];

@@ -9,9 +9,12 @@
  *   R1  A put opens not_empty after its claim, and again after it has published.
  *   R2  A take from a bounded queue does the same with not_full.
  *   R3  The last cell of a closed queue that is finished opens not_empty: who sleeps there may go.
+ *   R4  kin_wait's look is a take that accepts no message: so it finds what a get would, does what
+ *       a get does for the dead, and claims nothing.
  *
  * Not here. The cells (ring.c), the chain (chain.c), what messages are (queue.c).
  */
+#include "../conn/waitable.h"
 #include "room.h"
 
 #include <errno.h>
@@ -221,4 +224,37 @@ void kin__queue_return(kin_queue *queue, const kin__claim *claim)
 {
     kin__ring_return(claim);
     kin__gate_open(&queue->not_empty);
+}
+
+/* ---- for kin_wait ---------------------------------------------------------------------------- */
+
+static int look_at_queue(kin_waitable *thing, bool first, bool *ret_held)
+{
+    static const kin__want nothing = { .kind = 0 }; /* R4 */
+    kin_queue *queue = thing->thing;
+    kin__claim unused;
+    int rv = first ? kin__block_check(queue, KIN__QUEUE, "the queue") : 0;
+    if (rv < 0) {
+        return rv;
+    }
+    enum kin__found found = try_take(queue, &nothing, true, &unused);
+    if (kin__block_ref(queue) != thing->note) {
+        return first ? kin__fail(KIN_EFREED, "the queue was freed")
+                     : kin__fail(KIN_ECLOSED, "the queue was freed meanwhile");
+    }
+    *ret_held = found == KIN__HELD;
+    return found == KIN__SHORT || found == KIN__OVER;
+}
+
+static kin__gate *gate_of_queue(const kin_waitable *thing)
+{
+    return &((kin_queue *)thing->thing)->not_empty;
+}
+
+kin_waitable kin_queue_waitable(kin_queue *queue)
+{
+    static const kin__waitable_ops ops = { .name = "the queue",
+                                           .look = look_at_queue,
+                                           .gate = gate_of_queue };
+    return (kin_waitable){ .fd = -1, .thing = queue, .note = kin__block_ref(queue), .ops = &ops };
 }

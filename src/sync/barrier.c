@@ -359,10 +359,10 @@ int kin_barrier_wait(kin_barrier *public, double timeout)
 int kin_barrier_abort(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_abort: the barrier");
-    kin__rounds *r = &barrier_at(public)->rounds;
     if (rv < 0) {
         return rv;
     }
+    kin__rounds *r = &barrier_at(public)->rounds;
     uint64_t seen;
     do {
         seen = kin__round_look(r);
@@ -373,10 +373,10 @@ int kin_barrier_abort(kin_barrier *public)
 int kin_barrier_reset(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_reset: the barrier");
-    kin__rounds *r = &barrier_at(public)->rounds;
     if (rv < 0) {
         return rv;
     }
+    kin__rounds *r = &barrier_at(public)->rounds;
     uint64_t seen;
     do {
         seen = kin__round_look(r);

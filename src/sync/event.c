@@ -245,3 +245,41 @@ int kin_event_wait(kin_event *e, double timeout)
     }
     return rv == KIN_ETIMEDOUT ? kin__fail(rv, "kin_event_wait: the event is not set") : rv;
 }
+
+/* ---- for kin_wait: the note is the serial, and below it the word of the first look ----------- */
+
+uint64_t kin__event_note(const kin_event *e)
+{
+    int rv = kin__head_check(e, KIN__EVENT, "kin_event_waitable: the event");
+    return rv < 0 ? 0 : (uint64_t)kin__head_serial(e) << 32;
+}
+
+static int fail_gone(bool first)
+{
+    return first ? kin__fail(KIN_EFREED, "the event was freed")
+                 : kin__fail(KIN_ECLOSED, "the event was freed meanwhile");
+}
+
+int kin__event_look(const kin_event *public, bool first, uint64_t *note)
+{
+    wait w = { .event = event_at(public), .serial = (uint32_t)(*note >> 32) };
+    int rv = first ? kin__head_check(public, KIN__EVENT, "the event") : 0;
+    if (rv < 0) {
+        return rv;
+    }
+    if (!is_still(&w)) {
+        return fail_gone(first);
+    }
+    uint32_t seen = look(w.event);
+    w.came = first ? seen : (uint32_t)*note;
+    *note = (uint64_t)w.serial << 32 | w.came;
+    if (STATE(seen) == FREED || !is_still(&w)) { /* R4 */
+        return fail_gone(first);
+    }
+    return STATE(seen) == SET || COUNT(seen) != COUNT(w.came);
+}
+
+kin__gate *kin__event_gate(const kin_event *e)
+{
+    return &event_at(e)->gate;
+}

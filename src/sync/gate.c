@@ -56,8 +56,8 @@ static bool has_partner_core(void)
     return n > 1;
 }
 
-/* Looks, `pauses` apart and then rarer, until it is time to yield: each look takes the cache line away
- * from whoever is about to write it. */
+/* Looks, `pauses` apart and then rarer, until it is time to yield: each look takes the cache line
+ * away from whoever is about to write it. */
 static bool look(bool (*ready)(void *), void *ctx, int pauses)
 {
     for (int i = 0, next = 0; i < PAUSES; i++) {
@@ -122,6 +122,13 @@ bool kin__spin_near(bool (*ready)(void *), void *ctx)
 bool kin__spin_aside(bool (*ready)(void *), void *ctx)
 {
     return spin(ready, ctx, PAUSES);
+}
+
+/* In this order: who is killed in between leaves the bit, by which the next one rings again. */
+void kin__gate_wake(kin__gate *gate)
+{
+    kin__bell_ring(gate);
+    kin__os_add_and_wake(&gate->word);
 }
 
 int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held)

@@ -118,10 +118,11 @@ static inline uint32_t kin__gate_ticket(kin__gate *gate)
 int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held);
 
 /* Wakes all sleepers; a load when there are none. Call it after a seq_cst write. */
+void kin__gate_wake(kin__gate *gate);
 static inline void kin__gate_open(kin__gate *gate)
 {
     if (atomic_load(&gate->word) & 1u) {
-        kin__os_add_and_wake(&gate->word);
+        kin__gate_wake(gate);
     }
 }
 
@@ -175,6 +176,36 @@ static inline bool kin__word_change(_Atomic uint64_t *cell, uint64_t seen, uint6
 {
     return atomic_compare_exchange_strong(cell, &seen, to);
 }
+
+/* ---- sleeping at many gates, and over descriptors (bell.c) ----------------------------------- */
+
+/* A descriptor that polls readable once one of some gates was opened. It is the calling
+ * thread's. */
+typedef struct kin__bell {
+    int fd;
+    uint32_t cell; /* where it hangs */
+    kin__ref self;
+    struct kin__bell_block *block;
+} kin__bell;
+
+/* Hangs a bell for `n` gates. Take a ticket of each after it, and after each kin__bell_hush, look
+ * again, and only then poll. KIN_ENOMEM, KIN_EMFILE, KIN_EAGAIN: there are 2048 of them. */
+int kin__bell_hang(kin__gate *const *gates, size_t n, kin__bell *ret);
+void kin__bell_hush(const kin__bell *bell); /* it has rung */
+void kin__bell_drop(const kin__bell *bell);
+
+/* For gate.c: rings all that hang for that gate. */
+void kin__bell_ring(const kin__gate *gate);
+
+/* ---- an event for kin_wait (event.c) --------------------------------------------------------- */
+
+/* What to remember of an event: which one it is. */
+uint64_t kin__event_note(const kin_event *e);
+
+/* 1 when it is set, or was since the `first` look; 0. KIN_EINVAL, KIN_EFREED when it is not the one
+ * of the note at first, KIN_ECLOSED after that. */
+int kin__event_look(const kin_event *e, bool first, uint64_t *note);
+kin__gate *kin__event_gate(const kin_event *e);
 
 /* ---- the word of a lock (mutex.c) ------------------------------------------------------------ */
 

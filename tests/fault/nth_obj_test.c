@@ -46,7 +46,7 @@ static int make_error(void *ctx)
 TEST(constructors_yield_the_invalid_object)
 {
     CHECK_GE(fault_loop(KIN__FAULT_MEMORY, NULL, .attempt = make_nested), 17);
-    CHECK_EQ(fault_loop(KIN__FAULT_MEMORY, NULL, .attempt = make_error), 1);
+    CHECK_EQ(fault_loop(KIN__FAULT_MEMORY, NULL, .attempt = make_error), 2);
 }
 
 /* ---- verbs ------------------------------------------------------------------------- */

@@ -1,5 +1,7 @@
 #include "python.h"
 
+#include <kin/pickle.h>
+
 static bool equal(kin_obj a, kin_obj b)
 {
     bool same = kin_equal(a, b);
@@ -205,4 +207,81 @@ TEST(tuples_of_numbers_hash_as_in_python)
         kin_release(o);
     }
     python_agrees(pipe);
+}
+
+TEST(frozensets_of_numbers_hash_as_in_python)
+{
+    if (!has_python()) {
+        SKIP("no " PYTHON);
+    }
+    FILE *pipe = python("names = {'inf': float('inf')}\n"
+                        "def wrong(line):\n"
+                        "    t, h = line.rsplit(' ', 1)\n"
+                        "    return 'nan' not in t and hash(eval(t, names)) != int(h) and line\n");
+    for (int i = 0; i < 2000; i++) {
+        kin_obj items[6];
+        size_t n = (size_t)(test_random() % 7);
+        for (size_t j = 0; j < n; j++) {
+            items[j] = test_random() % 4 ? random_number() : kin_frozenset(random_number());
+        }
+        kin_obj o = kin_frozenset_n(items, n);
+        write_repr(pipe, o, " ");
+        fprintf(pipe, "%lld\n", (long long)kin_hash(o));
+        kin_release(o);
+    }
+    python_agrees(pipe);
+}
+
+/* ---- keys that are a long story ---------------------------------------------------- */
+
+/* Two of the same hash, of which one is not the other: 2^61 - 1 hashes like 0. */
+static kin_obj like_zero(void)
+{
+    return kin_bigint("\xff\xff\xff\xff\xff\xff\xff\x1f", 8, false);
+}
+
+TEST(keys_of_one_hash_are_told_apart)
+{
+    kin_obj one = kin_dict(kin_tuple(kin_int(0)), kin_str("zero"), kin_tuple(like_zero()),
+                           kin_str("prime"), kin_frozenset(kin_tuple(kin_int(0))), kin_none());
+    kin_obj other =
+        kin_dict(kin_frozenset(kin_tuple(kin_int(0))), kin_none(), kin_tuple(like_zero()),
+                 kin_str("prime"), kin_tuple(kin_int(0)), kin_str("zero"));
+    CHECK_EQ(kin_hash(like_zero()), 0);
+    CHECK(kin_equal(one, other) && kin_equal(other, one));
+    CHECK_STR(kin_as_str(kin_lookup(one, kin_tuple(like_zero()))), "prime");
+    CHECK_OK(kin_setitem(&other, kin_tuple(kin_int(0)), kin_str("other")));
+    CHECK(!kin_equal(one, other) && !kin_equal(other, one));
+    kin_release(one);
+    kin_release(other);
+
+    one = kin_set(kin_frozenset(kin_tuple(kin_int(0)), kin_int(1)),
+                  kin_frozenset(kin_tuple(like_zero()), kin_int(1)));
+    other = kin_set(kin_frozenset(kin_tuple(like_zero()), kin_int(1)),
+                    kin_frozenset(kin_tuple(kin_int(0)), kin_int(1)));
+    CHECK(kin_equal(one, other) && kin_equal(other, one));
+    kin_release(other);
+    other = kin_set(kin_frozenset(kin_tuple(like_zero()), kin_int(1)),
+                    kin_frozenset(kin_tuple(like_zero()), kin_int(2)));
+    CHECK(!kin_equal(one, other) && !kin_equal(other, one));
+    kin_release(one);
+    kin_release(other);
+}
+
+TEST(a_thousand_frozensets_in_each_other_compare)
+{
+    kin_obj a = kin_int(1);
+    kin_obj b = kin_int(1);
+    kin_obj c = kin_int(2);
+    for (int i = 0; i < 1000; i++) {
+        a = kin_frozenset(a, kin_tuple(kin_int(i)));
+        b = kin_frozenset(kin_tuple(kin_int(i)), b);
+        c = kin_frozenset(c, kin_tuple(kin_int(i)));
+    }
+    CHECK(kin_equal(a, b) && kin_equal(b, a));
+    CHECK_EQ(kin_hash(a), kin_hash(b));
+    CHECK(!kin_equal(a, c));
+    kin_release(a);
+    kin_release(b);
+    kin_release(c);
 }

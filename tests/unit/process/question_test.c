@@ -102,3 +102,46 @@ TEST(our_parent_is_not_freed)
     CHECK_EQ(run_by("fork", free_parent, kin_args()), 0);
     CHECK_EQ(run_by("spawn", free_parent, kin_args()), 0);
 }
+
+/* ---- kin_process_waitable -------------------------------------------------------------------- */
+
+static kin_obj wait_for_word(kin_obj args)
+{
+    return kin_int(kin_event_wait(kin_as(kin_event, kin_arg(args, 0)), KIN_FOREVER) + 5);
+}
+
+TEST(a_process_is_ready_once_it_has_ended)
+{
+    kin_event *go[3];
+    kin_process *p[3];
+    kin_waitable things[3];
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(kin_event_new(&go[i], NULL));
+        CHECK_OK(
+            kin_start(&p[i], wait_for_word, kin_args(kin_shared(go[i])), i == 2 ? &served : NULL));
+        things[i] = kin_process_waitable(p[i]);
+    }
+    CHECK_EQ(kin_wait(things, 3, 0), 0);
+    for (int i = 2; i >= 0; i--) {
+        CHECK_OK(kin_event_set(go[i]));
+        CHECK_EQ(kin_wait(things, (size_t)i + 1, KIN_FOREVER), 1);
+        CHECK(things[i].ready);
+        CHECK_EQ(kin_process_exitcode(p[i]), 5);
+    }
+    CHECK_EQ(kin_wait(things, 3, KIN_FOREVER), 3); /* and stays so */
+    for (int i = 0; i < 3; i++) {
+        kin_process_free(p[i]);
+        kin_event_free(go[i]);
+    }
+}
+
+TEST(a_process_that_was_not_started_cannot_be_waited_for)
+{
+    kin_process *p = NULL;
+    CHECK_OK(kin_process_new(&p, nothing, kin_args(), NULL));
+    kin_waitable things[2] = { kin_process_waitable(p), kin_process_waitable(NULL) };
+    CHECK_ERROR(kin_wait(things, 2, 0), KIN_ESTATE);
+    CHECK_CONTAINS(kin_errmsg(), "thing 0");
+    CHECK_ERROR(kin_wait(things + 1, 1, 0), KIN_EINVAL);
+    kin_process_free(p);
+}

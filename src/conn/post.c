@@ -1,0 +1,286 @@
+/* post.c - letters on their way through the family's memory, and what becomes of them when nobody
+ * is there any more to receive them.
+ *
+ * Idea. A large letter lies in a block; its head, which goes through the socket, names it. From the
+ * moment when the sender lets go of it until the receiver has it in hand, the block is the
+ * family's: so that it is there though its sender has died. But then somebody must know of it, for
+ * the head may never be read. That is the post of a pipe: a row of slots for each end, with the
+ * blocks that are on their way there. Who has an end is counted by nobody but the kernel: both
+ * sockets have a name, which is free again when the last copy of that end is gone, wherever it was.
+ *
+ *       sender                           post                                receiver
+ *       block: his ------- put ------>  [ref|   |   |   ]  ----- take ----->  block: his
+ *                                       [   |ref|   |   ]
+ *       head --------------------- socket "kin-<key>-1" ------------------->  head
+ *
+ *   to send:     1  slot: 0 -> ref   (by CAS)         to receive:   1  head is read from the socket
+ *                2  block: his -> the family's                      2  block: the family's -> his
+ *                3  head is written to the socket                   3  slot: ref -> 0
+ *
+ * Rules.
+ *   R1  A slot whose block is gone is free; whoever needs one looks.
+ *   R2  No slot free: the letter goes through the socket. So there is an end to what is on its way.
+ *   R3  When the name of an end is free, nobody will take what is on its way there: whoever closed
+ *       a copy last, and finds that, frees it; when both are, the post goes as well. Whoever makes
+ *       a pipe looks at two other posts: those whose last owner was killed are found by that.
+ *   R4  A post may be freed under a process that looks at it, and be another pipe's: what was read
+ *       there counts only if the ref is still good afterwards.
+ *   R5  Names mean something in one network: from another one nothing is ever freed.
+ *
+ * Death. Sender, between 1 and 2: the block is his, and is swept; R1 finds the slot. Between 2 and
+ * 3: nobody hears of the letter; block and slot stay until that end is gone (R3). Receiver, between
+ * 1 and 2: the same, his letter is lost with him. Between 2 and 3: swept, R1. Whoever frees (R3)
+ * may die anywhere: the next one begins again.
+ *
+ * Not here. What is in a letter (send.c, receive.c).
+ */
+#include "conn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SLOTS 8u
+#define NAME 40
+
+typedef struct row {
+    _Alignas(64) _Atomic kin__ref slots[SLOTS];
+} row;
+
+typedef struct post {
+    uint64_t key; /* random: the names of both sockets are made of it */
+    uint64_t network;
+    bool duplex;
+    row to[2];
+} post;
+
+/* A letter in its block. */
+typedef struct parcel {
+    uint64_t size;
+    uint32_t kind;
+    uint32_t spare;
+    unsigned char bytes[];
+} parcel;
+
+static void name_of(uint64_t key, unsigned end, char ret_name[NAME])
+{
+    snprintf(ret_name, NAME, "kin-%016llx-%u", (unsigned long long)key, end);
+}
+
+static post *at(kin__ref ref)
+{
+    return ref != 0 ? kin__block_at(ref, KIN__POST, NULL) : NULL;
+}
+
+bool kin__post_is_duplex(kin__ref ref, bool *ret_duplex)
+{
+    post *p = at(ref);
+    if (p != NULL) {
+        *ret_duplex = p->duplex;
+    }
+    return p != NULL && kin__block_is_shared(ref);
+}
+
+/* ---- the end: R3 ---------------------------------------------------------------------------- */
+
+static bool is_gone(const post *p, unsigned end)
+{
+    char name[NAME];
+    name_of(p->key, end, name);
+    return kin__os_name_is_free(name);
+}
+
+static void discard(kin__ref ref)
+{
+    const parcel *block = kin__block_at(ref, KIN__MESSAGE, NULL);
+    size_t room = block != NULL ? kin__block_size(block) : 0;
+    if (!kin__block_is_shared(ref) || room < sizeof *block) {
+        return; /* it was taken, or its sender died before he let go of it */
+    }
+    if (block->kind & KIN__LETTER_OBJECT && block->size <= room - sizeof *block) {
+        kin__flat_discard(block->bytes, (size_t)block->size);
+    }
+    KIN__STEP("post.discarding");
+    (void)kin__block_discard(ref);
+}
+
+static void empty(kin__ref ref, row *r)
+{
+    for (unsigned i = 0; i < SLOTS; i++) {
+        kin__ref seen = atomic_load(&r->slots[i]);
+        if (seen != 0 && kin__block_is_shared(ref)) { /* R4 */
+            discard(seen);
+            KIN__STEP("post.discarded");
+            atomic_compare_exchange_strong(&r->slots[i], &seen, 0);
+        }
+    }
+}
+
+/* Looks at an end, and if that is gone at the other. */
+static void settle(kin__ref ref, unsigned first)
+{
+    post *p = at(ref);
+    if (p == NULL || p->network != kin__os_network()) { /* R5 */
+        return;
+    }
+    post seen = { .key = p->key };
+    if (!kin__block_is_shared(ref) || !is_gone(&seen, first)) {
+        return;
+    }
+    empty(ref, &p->to[first]);
+    if (is_gone(&seen, 1 - first)) {
+        empty(ref, &p->to[1 - first]);
+        KIN__STEP("post.emptied");
+        (void)kin__block_discard(ref);
+    }
+}
+
+void kin__post_closed(kin__ref ref, unsigned end)
+{
+    settle(ref, end & 1u);
+}
+
+/* ---- a new one ------------------------------------------------------------------------------- */
+
+typedef struct round {
+    unsigned number, from;
+} round;
+
+static void look_after(void *block, void *ctx)
+{
+    round *r = ctx;
+    unsigned number = r->number++;
+    if (number - r->from < 2) {
+        kin__ref ref = kin__block_ref(block);
+        settle(ref, 0);
+        settle(ref, 1);
+    }
+}
+
+static void look_after_others(void)
+{
+    static _Atomic unsigned next;
+    round r = { .from = atomic_fetch_add(&next, 2) };
+    kin__block_each(KIN__POST, look_after, &r);
+    if (r.number <= r.from + 2) {
+        atomic_store(&next, 0);
+    }
+}
+
+static bool give_names(const int ends[2], uint64_t key)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        char name[NAME];
+        name_of(key, i, name);
+        if (kin__os_stream_name(ends[i], name) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+kin__ref kin__post_new(const int ends[2], bool duplex)
+{
+    uint64_t key;
+    look_after_others();
+    if (kin__os_random(&key, sizeof key) < 0) {
+        return 0;
+    }
+    post *p = kin__block_new(sizeof *p, KIN__POST);
+    if (p == NULL) {
+        return 0;
+    }
+    p->key = key;
+    p->network = kin__os_network();
+    p->duplex = duplex;
+    for (unsigned i = 0; i < 2 * SLOTS; i++) {
+        atomic_store(&p->to[i / SLOTS].slots[i % SLOTS], 0);
+    }
+    KIN__STEP("post.made");
+    if (!give_names(ends, key)) {
+        kin__block_free(p);
+        return 0;
+    }
+    kin__ref ref = kin__block_ref(p);
+    KIN__STEP("post.named");
+    kin__block_give(p);
+    return ref;
+}
+
+/* ---- on the way ------------------------------------------------------------------------------ */
+
+void *kin__post_block(kin__ref ref, size_t size, uint32_t kind, void **ret_bytes)
+{
+    if (ref == 0 || size < KIN__APART || size > SIZE_MAX / 2) {
+        return NULL;
+    }
+    parcel *block = kin__block_new(sizeof *block + size, KIN__MESSAGE);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->size = size;
+    block->kind = kind;
+    *ret_bytes = block->bytes;
+    return block;
+}
+
+/* A slot that is free, or becomes free by R1. */
+static bool claim_slot(row *r, kin__ref block, uint32_t *ret_slot)
+{
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        kin__ref seen = atomic_load(&r->slots[i]);
+        bool is_free = seen == 0 || kin__block_at(seen, KIN__MESSAGE, NULL) == NULL;
+        if (is_free && atomic_compare_exchange_strong(&r->slots[i], &seen, block)) {
+            *ret_slot = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kin__post_put(kin__ref ref, unsigned to, void *block, kin__letter_head *head)
+{
+    post *p = at(ref);
+    kin__ref named = kin__block_ref(block);
+    uint32_t slot;
+    if (p == NULL || !claim_slot(&p->to[to & 1u], named, &slot)) {
+        return false;
+    }
+    KIN__STEP("post.claimed");
+    kin__block_give(block);
+    head->kind |= KIN__LETTER_APART;
+    head->u.apart.block = named;
+    head->u.apart.slot = slot;
+    return true;
+}
+
+/* The block of a head, out of its slot: NULL when it is gone. */
+static parcel *collect(kin__ref ref, unsigned end, const kin__letter_head *head)
+{
+    post *p = at(ref);
+    kin__ref named = head->u.apart.block;
+    bool ours = kin__block_take(named);
+    KIN__STEP("post.taken");
+    if (p != NULL && head->u.apart.slot < SLOTS) {
+        atomic_compare_exchange_strong(&p->to[end & 1u].slots[head->u.apart.slot], &named, 0);
+    }
+    return ours ? kin__block_at(head->u.apart.block, KIN__MESSAGE, NULL) : NULL;
+}
+
+bool kin__post_take_back(kin__ref ref, unsigned to, const kin__letter_head *head)
+{
+    return collect(ref, to, head) != NULL;
+}
+
+void *kin__post_take(kin__ref ref, unsigned end, const kin__letter_head *head, void **ret_bytes)
+{
+    parcel *block = collect(ref, end, head);
+    if (block == NULL) {
+        return NULL;
+    }
+    if (kin__block_size(block) < sizeof *block + head->size) {
+        kin__block_free(block);
+        return NULL;
+    }
+    *ret_bytes = block->bytes;
+    return block;
+}

@@ -1,0 +1,113 @@
+/* stream.c - bytes over a descriptor, with a deadline.
+ *
+ * Try first, wait if there was nothing. A socket that may wait without end waits in the call
+ * itself. An end of a pipe may block in a read or write whatever we say: so it is polled before
+ * each, and is written to in pieces that it has room for then. */
+#include "conn.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool may_block(const kin__stream *stream, int64_t deadline)
+{
+    return stream->is_socket && deadline == KIN__NEVER;
+}
+
+static int wait_for(const kin__stream *stream, enum kin__direction direction, int64_t deadline)
+{
+    if (stream->is_socket && !kin__may_wait(deadline)) {
+        return -ETIMEDOUT; /* it was tried just now */
+    }
+    return kin__os_stream_wait(stream->fd, direction, deadline);
+}
+
+ssize_t kin__stream_read(const kin__stream *stream, void *at, size_t size, int64_t deadline)
+{
+    for (;;) {
+        ssize_t n = -EAGAIN;
+        if (stream->is_socket) {
+            n = kin__os_stream_read(stream->fd, at, size, may_block(stream, deadline));
+        }
+        if (n != -EAGAIN) {
+            return n;
+        }
+        int rv = wait_for(stream, KIN__READ, deadline);
+        n = rv < 0 || stream->is_socket ? rv : kin__os_read(stream->fd, at, size);
+        if (rv < 0 || (!stream->is_socket && n != -EAGAIN)) {
+            return n;
+        }
+    }
+}
+
+ssize_t kin__stream_receive(const kin__stream *stream, kin__message *message, int64_t deadline)
+{
+    for (;;) {
+        ssize_t n = kin__os_stream_receive(stream->fd, message, may_block(stream, deadline));
+        if (n != -EAGAIN) {
+            return n;
+        }
+        int rv = wait_for(stream, KIN__READ, deadline);
+        if (rv < 0) {
+            return rv;
+        }
+    }
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+static void skip(kin__bytes parts[2], size_t size)
+{
+    for (int i = 0; i < 2; i++) {
+        size_t n = size < parts[i].size ? size : parts[i].size;
+        parts[i].at = n > 0 ? (const char *)parts[i].at + n : parts[i].at;
+        parts[i].size -= n;
+        size -= n;
+    }
+}
+
+/* Both parts as far as a pipe takes them at once, so that a small letter is whole there. */
+static ssize_t write_to_pipe(int fd, const kin__bytes parts[2])
+{
+    char piece[KIN__PIPE_PIECE];
+    size_t size = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t n = parts[i].size < sizeof piece - size ? parts[i].size : sizeof piece - size;
+        if (n > 0) {
+            memcpy(piece + size, parts[i].at, n);
+        }
+        size += n;
+    }
+    return kin__os_write(fd, piece, size);
+}
+
+static ssize_t write_some(const kin__stream *stream, const kin__bytes parts[2],
+                          const kin__cargo *cargo, int64_t deadline)
+{
+    if (!stream->is_socket) {
+        int rv = wait_for(stream, KIN__WRITE, deadline);
+        return rv < 0 ? rv : write_to_pipe(stream->fd, parts);
+    }
+    return kin__os_stream_write(stream->fd, parts, cargo != NULL ? cargo->fds : NULL,
+                                cargo != NULL ? cargo->n : 0, may_block(stream, deadline));
+}
+
+int kin__stream_write(const kin__stream *stream, const kin__bytes parts[2], const kin__cargo *cargo,
+                      int64_t deadline, size_t *ret_sent)
+{
+    kin__bytes left[2] = { parts[0], parts[1] };
+    *ret_sent = 0;
+    while (left[0].size + left[1].size > 0) {
+        ssize_t n = write_some(stream, left, *ret_sent == 0 ? cargo : NULL, deadline);
+        if (n == -EAGAIN && stream->is_socket) {
+            n = wait_for(stream, KIN__WRITE, deadline);
+        }
+        if (n < 0 && n != -EAGAIN) {
+            return (int)n;
+        }
+        if (n > 0) {
+            *ret_sent += (size_t)n;
+            skip(left, (size_t)n);
+        }
+    }
+    return 0;
+}
