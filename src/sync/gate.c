@@ -12,8 +12,8 @@
  * (at its start every process meets one), and for longer where more than one in ninety is long. And
  * what we count against the spin is our own time, not what others did in our yields.
  *
- * Measured (microseconds a round trip of two events, both on one core / on two; of a condition, both
- * on one core; a round of a barrier of eight, on two cores):
+ * Measured (microseconds a round trip of two events, both on one core / on two; of a condition,
+ * both on one core; a round of a barrier of eight, on two cores):
  *     no spin 2.9 / 120, 16, 38    spin without yield 27 / 1.4, 53, 48    this one 3.1 / 2, 4, 8
  *     and the events with a busy loop on each core:
  *     no spin 6 / 101    spin without yield 32 / 9    yielding spin 2500 / 4500    this one 7 / 4
@@ -21,8 +21,8 @@
  *
  * How many processors this process may use says nothing about where its partner is: two that are
  * pinned to a core each want the spin most of all. So the machine's count. A family that is
- * pinned to one core as a whole loses nothing by it, since a yield is cheaper than a sleep there too:
- * 3.2 us for events (no spin 3.3), 3.5 for a condition (16), 18 for a barrier of eight (21).
+ * pinned to one core as a whole loses nothing by it, since a yield is cheaper than a sleep there,
+ * too: 3.2 us for events (no spin 3.3), 3.5 for a condition (16), 18 for a barrier of eight (21).
  *
  * The sleep and its discipline are described in room.h. */
 #include "room.h"
