@@ -179,9 +179,11 @@ static bool claim_run_below_top(kin__id self, uint64_t pages, uint64_t *ret_firs
     return from != 0 && find_run(0, top, pages, self, ret_first);
 }
 
+/* The dead are asked after before the domain grows: nobody may have noticed who has died with how
+ * much, and what they held is as good as new pages. */
 int kin__page_claim_run(kin__id self, uint64_t pages, uint64_t *ret_first)
 {
-    for (bool swept = false;;) {
+    for (bool swept = false;; swept = true) {
         if (claim_run_below_top(self, pages, ret_first)) {
             return 0;
         }
@@ -189,13 +191,9 @@ int kin__page_claim_run(kin__id self, uint64_t pages, uint64_t *ret_first)
         if (reclaim_pages(self) && claim_run_below_top(self, pages, ret_first)) {
             return 0;
         }
-        int rv = kin__domain_grow(pages);
-        if (rv < 0 && swept) {
-            return rv;
-        }
+        int rv = swept ? kin__domain_grow(pages) : (int)kin__count_alive();
         if (rv < 0) {
-            swept = true;
-            (void)kin__count_alive(); /* nobody may have noticed yet who has died with how much */
+            return rv;
         }
     }
 }
