@@ -288,3 +288,21 @@ TEST_WITHIN(120, pages_are_recycled_beside_threads_and_processes_that_allocate)
     CHECK_EQ(shared_crowd->errors, 0);
     CHECK_EQ(usage().blocks, before);
 }
+
+static int hold_much(void *size)
+{
+    return kin__block_new(*(size_t *)size, KIN__MESSAGE) != NULL ? raise(SIGKILL) : 1;
+}
+
+/* Nobody in the family has noticed his death: who reaped him is no relative of the library. */
+TEST(what_the_dead_held_is_used_before_the_domain_grows)
+{
+    size_t size = (size_t)64 << 20;
+    kin__self();
+    CHECK_EQ(test_join(test_child(hold_much, &size)), -SIGKILL);
+    uint64_t top = atomic_load(&base()->top);
+    void *mine = kin__block_new(size, KIN__MESSAGE);
+    CHECK_NOT_NULL(mine);
+    CHECK_EQ(atomic_load(&base()->top), top);
+    CHECK_OK(kin__block_free(mine));
+}
