@@ -104,6 +104,80 @@ static void show_queue(void)
     KIN_CHECK(kin_process_join(child, KIN_FOREVER));
 }
 
+/* ---- a lock and a value --------------------------------------------------------------------- */
+
+static kin_obj add(kin_obj args)
+{
+    kin_value *total = kin_as(kin_value, kin_arg(args, 0));
+    kin_rlock *lock = kin_value_lock(total);
+    long *number = kin_value_ptr(total);
+    for (int i = 0; i < 100000; i++) {
+        KIN_WITH(lock) {
+            *number += 1;
+        }
+    }
+    KIN_TRY(kin_rlock_acquire(lock, KIN_FOREVER));
+    raise(SIGKILL); /* with the lock in hand */
+    return kin_none();
+}
+
+static void show_lock(void)
+{
+    printf("\n== two processes add to a value, and are killed while they hold its lock\n");
+    kin_auto(kin_value) total = NULL;
+    KIN_CHECK(kin_value_new(&total, 'l', kin_int(0), NULL));
+    kin_process *children[2];
+    for (int i = 0; i < 2; i++) {
+        KIN_CHECK(kin_start(&children[i], add, kin_args(kin_shared(total)), NULL));
+    }
+    for (int i = 0; i < 2; i++) {
+        KIN_CHECK(kin_process_join(children[i], KIN_FOREVER));
+        kin_process_free(children[i]);
+    }
+    int rv = kin_rlock_acquire(kin_value_lock(total), KIN_FOREVER);
+    KIN_CHECK(rv);
+    printf("both are gone, the lock was had all the same (%s); the total is %ld\n",
+           rv == KIN_OWNER_DIED ? "its owner had died" : "it was free",
+           *(long *)kin_value_ptr(total));
+    KIN_CHECK(kin_rlock_release(kin_value_lock(total)));
+}
+
+/* ---- a pipe ---------------------------------------------------------------------------------- */
+
+static kin_obj answer(kin_obj args)
+{
+    kin_conn *conn = kin_as(kin_conn, kin_arg(args, 0));
+    kin_obj message;
+    while (kin_conn_recv(conn, &message, KIN_FOREVER) == 0) {
+        KIN_TRY(kin_conn_send(conn, message, KIN_FOREVER));
+    }
+    return kin_none();
+}
+
+static void show_pipe(void)
+{
+    printf("\n== messages there and back through a pipe\n");
+    kin_auto(kin_conn) ours = NULL;
+    kin_auto(kin_conn) theirs = NULL;
+    KIN_CHECK(kin_pipe(&ours, &theirs, true));
+    kin_auto(kin_process) child = NULL;
+    KIN_CHECK(kin_start(&child, answer, kin_args(kin_shared(theirs)),
+                        KIN_OPT(kin_process_options, .start_method = "spawn")));
+    kin_conn_free(theirs);
+    theirs = NULL;
+    kin_obj echo;
+    double begin = kin_now();
+    for (int i = 0; i < 10000; i++) {
+        KIN_CHECK(kin_conn_send(ours, kin_tuple(kin_int(i), kin_str("again")), KIN_FOREVER));
+        KIN_CHECK(kin_conn_recv(ours, &echo, KIN_FOREVER));
+        kin_release(echo);
+    }
+    printf("10000 in %.0f ms, with a spawned child\n", (kin_now() - begin) * 1e3);
+    kin_conn_free(ours); /* the child reads the end of it */
+    ours = NULL;
+    KIN_CHECK(kin_process_join(child, KIN_FOREVER));
+}
+
 /* ---- a pool ------------------------------------------------------------------------------- */
 
 static kin_obj square(kin_obj args)
@@ -332,6 +406,8 @@ int main(int argc, char **argv)
     show_process();
     show_crash_info();
     show_queue();
+    show_lock();
+    show_pipe();
     kin_auto(kin_pool) pool = NULL;
     KIN_CHECK(kin_pool_new(&pool, NULL));
     show_map(pool);
