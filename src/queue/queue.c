@@ -1,9 +1,5 @@
-/* queue.c - the public face of a queue: making one, objects and bytes in and out, closing, freeing.
- *
- * A small message lies in its cell. A larger one lies apart, in a block that is the producer's
- * until its cell names it; then it is given to the family; then the cell is published. The taker
- * copies it out, makes the block his own, finishes the cell, and frees the block (ring.c, R3).
- */
+/* queue.c - the public face of a queue: making one, objects and bytes in and out, closing,
+ * freeing. */
 #include "room.h"
 
 #include <stdio.h>
@@ -163,105 +159,32 @@ __attribute__((constructor)) static void be_told_of(void)
 
 /* ---- putting --------------------------------------------------------------------------------- */
 
-/* A message on its way in: its bytes are written into a block, or else into the cell. */
-typedef struct parcel {
-    kin_queue *queue;
-    size_t size;
-    uint32_t kind;
-    void *apart;       /* NULL: it fits into the cell */
-    const void *bytes; /* of a bytes message */
-    kin_obj object;
-} parcel;
-
-static int write_into(const parcel *p, void *at)
-{
-    if (p->kind == KIN__CELL_OBJECT) {
-        return kin__flat_write(p->object, at, p->size);
-    }
-    if (p->size != 0) {
-        memcpy(at, p->bytes, p->size);
-    }
-    return 0;
-}
-
-/* What lies apart is written before a cell is claimed: a claim is held for some instructions
- * only. */
-static int prepare_apart(parcel *p)
-{
-    if (p->size > UINT32_MAX) {
-        return kin__fail(KIN_ERANGE, "kin_queue_put: a message of %zu bytes is too large", p->size);
-    }
-    if (p->size <= KIN__CELL_ROOM) {
-        return 0;
-    }
-    p->apart = kin__block_new(p->size, KIN__MESSAGE);
-    if (p->apart == NULL) {
-        return kin__failure();
-    }
-    int rv = write_into(p, p->apart);
-    if (rv < 0) {
-        kin__block_free(p->apart);
-    }
-    return rv;
-}
-
-/* The message did not get in. What it had moved into its flat copy goes as well. */
-static void abandon(const parcel *p, const void *small)
-{
-    if (p->kind == KIN__CELL_OBJECT) {
-        kin__flat_discard(p->apart != NULL ? p->apart : small, p->size);
-    }
-    if (p->apart != NULL) {
-        kin__block_free(p->apart);
-    }
-}
-
-static void fill(const parcel *p, kin__cell *cell, const void *small)
-{
-    uint32_t apart = p->apart != NULL ? KIN__CELL_APART : 0;
-    /* who reads these for those of the message before (take_seen) sees that it is gone */
-    atomic_store_explicit(&cell->size, (uint32_t)p->size, memory_order_release);
-    atomic_store_explicit(&cell->kind, p->kind | apart, memory_order_release);
-    if (!apart) {
-        memcpy(cell->bytes, small, KIN__CELL_ROOM);
-        return;
-    }
-    atomic_store(&cell->apart, kin__block_ref(p->apart)); /* R3 of ring.c: before it is given */
-    KIN__STEP("queue.named");
-    kin__block_give(p->apart);
-}
-
-static int put(parcel *p, double timeout)
+static int put(kin_queue *queue, kin__parcel *p, double timeout)
 {
     int64_t deadline;
-    int rv = kin__block_check(p->queue, KIN__QUEUE, "kin_queue_put: the queue");
+    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_put: the queue");
     rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
-    rv = rv < 0 ? rv : prepare_apart(p);
+    rv = rv < 0 ? rv : kin__parcel_pack(p, "kin_queue_put");
     if (rv < 0) {
         return rv;
     }
-    _Alignas(8) unsigned char small[KIN__CELL_ROOM] = { 0 };
     kin__claim claim;
-    rv = p->apart != NULL ? 0 : write_into(p, small);
+    rv = kin__queue_claim(queue, deadline, &claim);
     if (rv < 0) {
+        kin__parcel_abandon(p);
         return rv;
     }
-    rv = kin__queue_claim(p->queue, deadline, &claim);
-    if (rv < 0) {
-        abandon(p, small);
-        return rv;
-    }
-    fill(p, claim.cell, small);
+    kin__parcel_fill(p, claim.cell);
     KIN__STEP("queue.filled");
-    kin__queue_publish(p->queue, &claim);
+    kin__queue_publish(queue, &claim);
     return 0;
 }
 
 int kin_queue_put(kin_queue *queue, kin_obj object, double timeout)
 {
-    parcel p = { .queue = queue, .kind = KIN__CELL_OBJECT, .object = object };
+    kin__parcel p = { .kind = KIN__CELL_OBJECT, .object = object };
     int rv = kin__flat_size(object, &p.size);
-    rv = rv < 0 ? rv : put(&p, timeout);
+    rv = rv < 0 ? rv : put(queue, &p, timeout);
     kin__obj_drop(object);
     return rv;
 }
@@ -271,8 +194,8 @@ int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double
     if (bytes == NULL && size != 0) {
         return kin__fail(KIN_EINVAL, "kin_queue_put_bytes: %zu bytes at NULL", size);
     }
-    parcel p = { .queue = queue, .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size };
-    return put(&p, timeout);
+    kin__parcel p = { .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size };
+    return put(queue, &p, timeout);
 }
 
 /* ---- getting --------------------------------------------------------------------------------- */
@@ -293,27 +216,15 @@ static int receive(kin_queue *queue, const kin__want *want, double timeout, arri
     if (rv < 0) {
         return rv;
     }
-    const kin__claim *c = &ret->claim;
-    size_t room = KIN__CELL_ROOM;
-    ret->bytes = c->cell->bytes;
-    if (c->kind & KIN__CELL_APART) {
-        ret->bytes = kin__block_at(atomic_load(&c->cell->apart), KIN__MESSAGE, NULL);
-        room = ret->bytes != NULL ? kin__block_size(ret->bytes) : 0;
-    }
-    if (c->size > room) {
-        ret->bytes = NULL;
-    }
+    ret->bytes = kin__claim_bytes(&ret->claim);
     return 0;
 }
 
 /* The message has been copied out, or cannot be: it leaves the queue. */
 static void consume(kin_queue *queue, const arrival *a)
 {
-    kin__ref apart = a->claim.kind & KIN__CELL_APART ? atomic_load(&a->claim.cell->apart) : 0;
-    bool ours = apart != 0 && kin__block_take(apart);
-    KIN__STEP("queue.received");
+    void *block = kin__claim_own(&a->claim);
     kin__queue_finish(queue, &a->claim);
-    void *block = ours ? kin__block_at(apart, KIN__MESSAGE, NULL) : NULL;
     if (block != NULL) {
         kin__block_free(block);
     }

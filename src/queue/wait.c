@@ -12,7 +12,7 @@
  *   R4  kin_wait's look is a take that accepts no message: so it finds what a get would, does what
  *       a get does for the dead, and claims nothing.
  *
- * Not here. The cells (ring.c), the chain (chain.c), what messages are (queue.c).
+ * Not here. The cells (ring/), the chain (chain.c).
  */
 #include "../conn/waitable.h"
 #include "room.h"

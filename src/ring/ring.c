@@ -34,7 +34,7 @@
  * own claim then stands there instead. Asking costs, so a taker asks only when he finds nothing
  * else, or when the cell has fallen far behind; a producer asks when the ring is full.
  *
- * Not here. More than one ring (chain.c), sleeping (wait.c), what messages are (queue.c).
+ * Not here. What messages are (message.c); more than one ring, and sleeping (queue/).
  */
 #include "room.h"
 

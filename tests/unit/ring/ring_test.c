@@ -1,6 +1,6 @@
 #include "domain/map.h"
 #include "harness.h"
-#include "queue/room.h"
+#include "ring/room.h"
 
 #include <signal.h>
 #include <unistd.h>
