@@ -178,6 +178,63 @@ static void show_pipe(void)
     KIN_CHECK(kin_process_join(child, KIN_FOREVER));
 }
 
+/* ---- a listener ------------------------------------------------------------------------------ */
+
+/* It knows an address and a key, and might as well be a Python program. */
+static kin_obj call_on(kin_obj args)
+{
+    const char *key = kin_arg_str(args, 1);
+    kin_auto(kin_conn) conn = NULL;
+    double begin = kin_now();
+    int rv = kin_connect(&conn, kin_arg_str(args, 0),
+                         KIN_OPT(kin_connect_options, .authkey = key, .authkey_size = strlen(key)));
+    double seconds = kin_now() - begin;
+    if (rv < 0) {
+        printf("with \"%s\": %s\n", key, kin_errname(rv));
+        return kin_none();
+    }
+    printf("with \"%s\": connected, and the keys compared, in %.2f ms\n", key, seconds * 1e3);
+    kin_obj reply;
+    KIN_TRY(kin_conn_send(conn, kin_dict(kin_str("add"), kin_range(1, 101)), 30));
+    KIN_TRY(kin_conn_recv(conn, &reply, 30));
+    kin_print(reply);
+    kin_release(reply);
+    return kin_none();
+}
+
+static void serve(kin_conn *conn)
+{
+    kin_obj request;
+    int64_t sum = 0;
+    KIN_CHECK(kin_conn_recv(conn, &request, 30));
+    kin_obj numbers = kin_lookup(request, kin_str("add"));
+    for (size_t i = 0; i < kin_len(numbers); i++) {
+        sum += kin_as_int(kin_at(numbers, i));
+    }
+    kin_release(request);
+    KIN_CHECK(kin_conn_send(conn, kin_dict(kin_str("sum"), kin_int(sum)), 30));
+}
+
+static void show_listener(void)
+{
+    printf("\n== a listener, a client who guesses its key, and one who knows it\n");
+    kin_auto(kin_listener) listener = NULL;
+    KIN_CHECK(kin_listener_new(
+        &listener, NULL,
+        KIN_OPT(kin_listener_options, .authkey = "our secret", .authkey_size = 10)));
+    const char *const keys[] = { "a guess", "our secret" };
+    for (int i = 0; i < 2; i++) {
+        kin_obj address = kin_str(kin_listener_address(listener));
+        kin_auto(kin_process) client = NULL;
+        KIN_CHECK(kin_start(&client, call_on, kin_args(address, kin_str(keys[i])), NULL));
+        kin_auto(kin_conn) conn = NULL;
+        if (kin_listener_accept(listener, &conn, 30) == 0) {
+            serve(conn);
+        }
+        KIN_CHECK(kin_process_join(client, KIN_FOREVER));
+    }
+}
+
 /* ---- a pool ------------------------------------------------------------------------------- */
 
 static kin_obj square(kin_obj args)
@@ -408,6 +465,7 @@ int main(int argc, char **argv)
     show_queue();
     show_lock();
     show_pipe();
+    show_listener();
     kin_auto(kin_pool) pool = NULL;
     KIN_CHECK(kin_pool_new(&pool, NULL));
     show_map(pool);

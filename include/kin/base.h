@@ -46,7 +46,7 @@ extern "C" {
     X(KIN_EOVERRUN, -5107, "task ran over its time limit")                                         \
     X(KIN_ECLOSED, -5201, "closed")                                                                \
     X(KIN_EFREED, -5202, "already freed")                                                          \
-    X(KIN_ECORRUPT, -5203, "shared memory is corrupt")                                             \
+    X(KIN_ECORRUPT, -5203, "corrupt data")                                                         \
     X(KIN_EBROKEN, -5204, "broken")                                                                \
     X(KIN_ECRASHED, -5301, "process died")                                                         \
     X(KIN_EEOF, -5302, "end of file")                                                              \

@@ -94,6 +94,12 @@ KIN_API int kin_conn_set_limit(kin_conn *conn, uint64_t size);
 KIN_API int kin_conn_send_fd(kin_conn *conn, int fd, double timeout);
 KIN_API int kin_conn_recv_fd(kin_conn *conn, int *ret_fd, double timeout);
 
+/* Whether who receives a descriptor so answers with one byte: Python's recv_handle does from 3.14
+ * on, and its send_handle waits for that; nobody did before. At first: no. `yes`: kin_conn_recv_fd
+ * answers, and the answer to kin_conn_send_fd is dropped by the next call that receives (a poll may
+ * tell of it). KIN_ESTATE between relatives. */
+KIN_API int kin_conn_set_fd_answers(kin_conn *conn, bool yes);
+
 /* A descriptor as an object, for messages between relatives. The object does not own it; one that
  * was received does, until it is taken. -1 for what is none. */
 KIN_API kin_obj kin_descriptor(int fd);

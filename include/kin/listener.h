@@ -53,7 +53,8 @@ typedef struct kin_connect_options {
 /* Listens there. NULL: on a path of its own, in a new folder that only this user can read. Port 0:
  * one that is free; kin_listener_address says which. A path left over by a listener that is gone
  * is taken over; KIN_EEXIST when somebody listens there, or something else is at the path. Of a
- * name's addresses an IPv4 one is taken, if there is one: Python knows no others. */
+ * name's addresses an IPv4 one is taken, if there is one: Python knows no others. A name is looked
+ * up as by kin_connect. */
 KIN_API int kin_listener_new(kin_listener **ret_listener, const char *address,
                              const kin_listener_options *options);
 KIN_API void kin_listener_free(kin_listener *listener);
@@ -68,10 +69,15 @@ KIN_AUTO(kin_listener)
 KIN_API int kin_listener_accept(kin_listener *listener, kin_conn **ret_conn, double timeout);
 
 /* Connects to a listener, kin's or Python's. KIN_ENOENT: there is no such path; KIN_EREFUSED:
- * nobody listens there; KIN_ENOTFOUND: no such host (to look up a name may take longer than the
- * timeout, which is the resolver's affair); KIN_ETIMEDOUT; KIN_EAUTH: one of the two did not show
- * that he knows the key. Whether there is a key has to be the same on both sides: a listener
- * without one says nothing to who has one, until the timeout. */
+ * nobody listens there; KIN_ENOTFOUND: no such host; KIN_ETIMEDOUT; KIN_EAUTH: one of the two did
+ * not show that he knows the key. Whether there is a key has to be the same on both sides: a
+ * listener without one says nothing to who has one, until the timeout.
+ *
+ * The timeout does not end the look-up of a host's name, which is libc's affair. Where a name
+ * server is silent that takes 10 seconds and more, and the call so much longer; then there may be
+ * no time left to connect in. Numbers ("127.0.0.1", "[::1]") are looked up nowhere, and a name that
+ * stands in /etc/hosts there alone: use these where a time has to be kept. Or have libc give up
+ * sooner: RES_OPTIONS="timeout:1 attempts:1" in the environment, or options in resolv.conf. */
 KIN_API int kin_connect(kin_conn **ret_conn, const char *address,
                         const kin_connect_options *options);
 

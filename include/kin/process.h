@@ -171,10 +171,11 @@ KIN_API const char *kin_process_name(const kin_process *process);
 KIN_API bool kin_process_daemon(const kin_process *process);
 
 /* A descriptor that polls readable once the child has ended, until kin_process_free closes it; it
- * is opened when it is asked for. KIN_ESTATE before start, KIN_EMFILE. */
+ * is opened when it is asked for. Our parent has one, too, which stays open. KIN_ESTATE before
+ * start, KIN_EMFILE. */
 KIN_API int kin_process_sentinel(const kin_process *process);
 
-/* The child's end as something to wait for (kin/wait.h). */
+/* The end of a child, or of our parent, as something to wait for (kin/wait.h). */
 KIN_API kin_waitable kin_process_waitable(const kin_process *process);
 
 /* Why the child crashed, if SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT did not find a handler in
@@ -203,7 +204,7 @@ KIN_API char *kin_process_repr(const kin_process *process);
 KIN_API const kin_process *kin_current_process(void);
 
 /* The process that started this one; NULL in the first of a family. It has a name and a pid, may be
- * asked whether it is alive, and joined. Nothing to free. */
+ * asked whether it is alive, joined, and waited for with other things. Nothing to free. */
 KIN_API const kin_process *kin_parent_process(void);
 
 /* This process's children that run, the one started last first: up to `room` of them into

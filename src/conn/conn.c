@@ -290,6 +290,22 @@ int kin_conn_set_limit(kin_conn *conn, uint64_t size)
     return rv;
 }
 
+int kin_conn_set_fd_answers(kin_conn *conn, bool yes)
+{
+    static const char verb[] = "kin_conn_set_fd_answers";
+    int rv = kin__conn_enter(conn, verb);
+    if (rv < 0) {
+        return rv;
+    }
+    if (conn->family) {
+        rv = kin__fail(KIN_ESTATE, "%s: a relative does not answer", verb);
+    } else {
+        atomic_store(&conn->fd_answers, yes);
+    }
+    kin__conn_leave(conn);
+    return rv;
+}
+
 bool kin_conn_closed(const kin_conn *conn)
 {
     return conn == NULL || atomic_load(&conn->users) & CLOSED;

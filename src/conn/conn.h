@@ -59,6 +59,7 @@ enum kin__letter_kind { KIN__LETTER_BYTES = 1, KIN__LETTER_OBJECT, KIN__LETTER_A
 
 #define KIN__MARK "\xff\xff\xff\x6b" /* no length, to Python or to anybody */
 #define KIN__INLINE 48
+#define KIN__ANSWER "A" /* to a descriptor, from Python 3.14 on; no length up to 1 GiB begins so */
 
 typedef struct kin__head_of_letter {
     unsigned char mark[4];
@@ -110,6 +111,8 @@ struct kin_conn {
     kin__turn sending;
     kin__turn receiving;
     int broken; /* the code for every send from now on */
+    atomic_bool fd_answers;
+    _Atomic uint32_t answers_due; /* for descriptors that were sent */
     kin__inbox inbox;
 };
 

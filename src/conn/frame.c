@@ -100,17 +100,30 @@ static int fail_read(const kin__call *call, ssize_t error)
     return kin__conn_fail(call->verb, error);
 }
 
+/* An answer to a descriptor that was sent stands between letters, where a head would begin. */
+static bool take_answer(kin_conn *conn)
+{
+    bool is_one = conn->inbox.head[0] == (unsigned char)KIN__ANSWER[0] &&
+                  atomic_load(&conn->answers_due) > 0; /* only one thread takes any */
+    atomic_fetch_sub(&conn->answers_due, is_one ? 1 : 0);
+    return is_one;
+}
+
 /* Reads until `size` bytes of the head are here. */
 static int read_head(const kin__call *call, size_t size)
 {
     kin__inbox *in = &call->conn->inbox;
     while (in->head_size < size) {
+        bool begins = in->head_size == 0;
         ssize_t n = kin__stream_read(&call->conn->stream, in->head + in->head_size,
                                      size - in->head_size, call->deadline);
         if (n <= 0) {
             return fail_read(call, n);
         }
         in->head_size += (size_t)n;
+        while (begins && in->head_size > 0 && take_answer(call->conn)) {
+            memmove(in->head, in->head + 1, --in->head_size);
+        }
     }
     return 0;
 }
@@ -162,7 +175,10 @@ int kin__inbox_bypass(const kin__call *call, int ret_fds[KIN__DESCRIPTORS_MOST])
     if (in->head_size > 0) {
         return 0;
     }
-    ssize_t n = kin__stream_receive(&call->conn->stream, &message, call->deadline);
+    ssize_t n;
+    do {
+        n = kin__stream_receive(&call->conn->stream, &message, call->deadline);
+    } while (n > 0 && message.n_fds == 0 && take_answer(call->conn));
     if (n <= 0) {
         return fail_read(call, n);
     }

@@ -5,6 +5,7 @@
 #include "conn.h"
 #include <kin/pickle.h>
 
+#include <errno.h>
 #include <string.h>
 
 /* Descriptors that nobody took go with the letter: kin__inbox_clear closes what is in the cargo. */
@@ -171,6 +172,22 @@ ssize_t kin_conn_recv_bytes_into(kin_conn *conn, void *buffer, size_t room, doub
 
 /* ---- a descriptor as it is ------------------------------------------------------------------- */
 
+/* The one byte, between two letters of ours. */
+static int answer(const kin__call *call)
+{
+    kin_conn *conn = call->conn;
+    const kin__bytes parts[2] = { { KIN__ANSWER, 1 }, { NULL, 0 } };
+    size_t sent;
+    int rv = kin__turn_take(&conn->sending, kin__self(), call->deadline);
+    if (rv == 0) {
+        rv = conn->broken < 0
+                 ? -EPIPE
+                 : kin__stream_write(&conn->stream, parts, NULL, call->deadline, &sent);
+        kin__turn_give(&conn->sending);
+    }
+    return rv < 0 ? kin__conn_fail(call->verb, rv) : 0;
+}
+
 static int receive_fd(const kin__call *call, int *ret_fd)
 {
     if (!call->conn->stream.is_socket || !call->conn->stream.is_local) {
@@ -182,13 +199,14 @@ static int receive_fd(const kin__call *call, int *ret_fd)
     if (n == 0) {
         return kin__fail(KIN_ESTATE, "%s: what comes next is a message", call->verb);
     }
-    for (int i = 1; i < n; i++) {
+    int rv = n > 0 && atomic_load(&call->conn->fd_answers) ? answer(call) : 0;
+    for (int i = rv < 0 ? 0 : 1; i < n; i++) { /* unanswered, it was not received */
         kin__os_close(fds[i]);
     }
-    if (n > 0) {
+    if (n > 0 && rv == 0) {
         *ret_fd = fds[0];
     }
-    return n < 0 ? n : 0;
+    return n < 0 ? n : rv;
 }
 
 int kin_conn_recv_fd(kin_conn *conn, int *ret_fd, double timeout)

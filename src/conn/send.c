@@ -226,7 +226,10 @@ int kin_conn_send_fd(kin_conn *conn, int fd, double timeout)
         rv =
             kin__fail(KIN_EUNSUPPORTED, "kin_conn_send_fd: only a Unix socket carries descriptors");
     } else {
+        uint32_t due = atomic_load(&conn->fd_answers);
+        atomic_fetch_add(&conn->answers_due, due); /* before it can come */
         rv = write_parts(&call, &l, parts);
+        atomic_fetch_sub(&conn->answers_due, rv < 0 ? due : 0);
     }
     kin__conn_end(&call);
     return rv;

@@ -15,12 +15,12 @@
  *
  * Death. Private memory.
  *
- * Not here. How things are made (load_box.c, load_global.c), where they lie (load_memory.c).
+ * Not here. How things are made (load_box.c, load_global.c), where they lie (load_memory.c), what
+ * becomes of the stack (load_stack.c).
  */
 #include "load.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { STOPPED = 1, INT_MAX_DEFAULT = 1 << 20, MEMORY_FACTOR = 100, MEMORY_LEAST = 64 * 1024 };
 
@@ -45,84 +45,6 @@ int kin__load_fail(const load *l, int code, const char *format, ...)
     const char *name = opcodes[*l->opcode].name;
     return kin__fail(code, "kin_loads: %s (0x%02x) at byte %zu: %s", name == NULL ? "?" : name,
                      *l->opcode, at, why);
-}
-
-/* ---- the stack --------------------------------------------------------------------- */
-
-/* R2 */
-static int need(const load *l, size_t n)
-{
-    if (l->stack.n - l->fence < n) {
-        return kin__load_fail(l, KIN_ECORRUPT, "there is too little on the stack");
-    }
-    return 0;
-}
-
-static kin_obj pop(load *l)
-{
-    kin_obj o = l->stack.items[l->stack.n - 1];
-    truncate_to(l, l->stack.n - 1);
-    return o;
-}
-
-static int pop_into_bin(load *l)
-{
-    kin_obj o = pop(l);
-    return is_heap(o) ? pile_push(l, &l->bin, o) : 0;
-}
-
-static int op_mark(load *l)
-{
-    l->fence = l->stack.n;
-    return pile_push(l, &l->marks, kin_int((int64_t)l->stack.n));
-}
-
-/* Where the last mark was, which is one no more. */
-static int pop_mark(load *l, size_t *ret_from)
-{
-    pile *marks = &l->marks;
-    if (marks->n == 0) {
-        return kin__load_fail(l, KIN_ECORRUPT, "there is no mark");
-    }
-    *ret_from = (size_t)marks->items[--marks->n].as.i;
-    l->fence = marks->n > 0 ? (size_t)marks->items[marks->n - 1].as.i : 0;
-    return 0;
-}
-
-static int op_pop(load *l)
-{
-    size_t from = 0;
-    if (l->marks.n > 0 && l->stack.n == l->fence) {
-        return pop_mark(l, &from);
-    }
-    int rv = need(l, 1);
-    return rv < 0 ? rv : pop_into_bin(l);
-}
-
-static int op_pop_mark(load *l)
-{
-    size_t from = 0;
-    int rv = pop_mark(l, &from);
-    while (rv == 0 && l->stack.n > from) {
-        rv = pop_into_bin(l);
-    }
-    return rv;
-}
-
-static int op_stop(load *l)
-{
-    int rv = need(l, 1);
-    if (rv < 0) {
-        return rv;
-    }
-    l->result = pop(l);
-    if (is_class(l->result) || l->classes > 0) {
-        return kin__load_fail(l, KIN_EUNSUPPORTED, "a class among the data");
-    }
-    if (l->unbuilt > 0) {
-        return kin__load_fail(l, KIN_ECORRUPT, "a Token without its state");
-    }
-    return STOPPED;
 }
 
 /* ---- values -------------------------------------------------------------------------- */
@@ -220,14 +142,14 @@ static int op_empty_set(load *l)
 static int op_tuple(load *l)
 {
     size_t from = 0;
-    int rv = pop_mark(l, &from);
+    int rv = kin__load_unmark(l, &from);
     return rv < 0 ? rv : make(l, KIN_TYPE_TUPLE, 0, from);
 }
 
 static int op_frozenset(load *l)
 {
     size_t from = 0;
-    int rv = pop_mark(l, &from);
+    int rv = kin__load_unmark(l, &from);
     return rv < 0 ? rv : make(l, KIN_TYPE_SET, VARIANT, from);
 }
 
@@ -263,7 +185,7 @@ static int fill_last(load *l, kin_type type, size_t n)
 static int fill_marked(load *l, kin_type type)
 {
     size_t from = 0;
-    int rv = pop_mark(l, &from);
+    int rv = kin__load_unmark(l, &from);
     if (rv == 0 && from <= l->fence) {
         rv = kin__load_fail(l, KIN_ECORRUPT, "there is too little on the stack");
     }
@@ -295,91 +217,6 @@ static int op_additems(load *l)
     return fill_marked(l, KIN_TYPE_SET);
 }
 
-/* ---- the memo ---------------------------------------------------------------------- */
-
-static int put(load *l, uint64_t index)
-{
-    pile *memo = &l->memo;
-    int rv = need(l, 1);
-    if (rv == 0 && index >= l->max_memo) {
-        rv = kin__load_fail(l, KIN_ERANGE, "its memo has more than %zu places", l->max_memo);
-    }
-    if (rv == 0 && index >= memo->room) {
-        rv = kin__load_grow(l, memo, (size_t)index + 1);
-    }
-    if (rv < 0) {
-        return rv;
-    }
-    for (; memo->n <= index; memo->n++) {
-        memo->items[memo->n] = (kin_obj){ 0 };
-    }
-    kin_obj *at = &memo->items[index];
-    l->memo_n += at->type == KIN_TYPE_INVALID && at->code == 0;
-    *at = l->stack.items[l->stack.n - 1];
-    return 0;
-}
-
-static int op_memoize(load *l)
-{
-    return put(l, l->memo_n);
-}
-
-/* A number of one byte, or of four. */
-static int take_index(load *l, bool wide, uint64_t *ret)
-{
-    if (wide || l->at == l->end) {
-        return kin__load_number(l, wide ? 4 : 1, ret);
-    }
-    *ret = *l->at++;
-    return 0;
-}
-
-static int put_at(load *l, bool wide)
-{
-    uint64_t index = 0;
-    int rv = take_index(l, wide, &index);
-    return rv < 0 ? rv : put(l, index);
-}
-
-static int op_put1(load *l)
-{
-    return put_at(l, false);
-}
-
-static int op_put4(load *l)
-{
-    return put_at(l, true);
-}
-
-static int get_at(load *l, bool wide)
-{
-    uint64_t index = 0;
-    int rv = take_index(l, wide, &index);
-    if (rv < 0) {
-        return rv;
-    }
-    kin_obj o = index < l->memo.n ? l->memo.items[index] : (kin_obj){ 0 };
-    if (is_class(o) && o.code == 0) {
-        return kin__load_fail(l, KIN_ECORRUPT, "nothing was put at %llu of the memo",
-                              (unsigned long long)index);
-    }
-    rv = kin__load_fetch(l, o);
-    if (rv < 0) {
-        return rv;
-    }
-    return is_box(o) || is_class(o) ? push_any(l, o) : push(l, o);
-}
-
-static int op_get1(load *l)
-{
-    return get_at(l, false);
-}
-
-static int op_get4(load *l)
-{
-    return get_at(l, true);
-}
-
 /* ---- globals ----------------------------------------------------------------------- */
 
 static int op_global(load *l)
@@ -407,8 +244,8 @@ static int op_stack_global(load *l)
     kin_obj o = kin_none();
     rv = kin__load_class(l, (line){ kin_as_str(module), kin_len(module) },
                          (line){ kin_as_str(name), kin_len(name) }, &o);
-    rv = rv < 0 ? rv : pop_into_bin(l);
-    rv = rv < 0 ? rv : pop_into_bin(l);
+    rv = rv < 0 ? rv : kin__load_drop(l);
+    rv = rv < 0 ? rv : kin__load_drop(l);
     return rv < 0 ? rv : push_any(l, o);
 }
 
@@ -422,8 +259,8 @@ static int call(load *l, bool fresh)
     kin_obj class_of = l->stack.items[l->stack.n - 2];
     kin_obj o = kin_none();
     rv = kin__load_call(l, class_of, args, fresh, &o);
-    rv = rv < 0 ? rv : pop_into_bin(l);
-    rv = rv < 0 ? rv : pop_into_bin(l);
+    rv = rv < 0 ? rv : kin__load_drop(l);
+    rv = rv < 0 ? rv : kin__load_drop(l);
     return rv < 0 ? rv : is_box(o) ? push_any(l, o) : push(l, o);
 }
 
@@ -445,11 +282,27 @@ static int op_build(load *l)
     }
     kin_obj state = l->stack.items[l->stack.n - 1];
     rv = is_class(state) ? kin__load_fail(l, KIN_EUNSUPPORTED, "a class among the data")
-                         : pop_into_bin(l);
+                         : kin__load_drop(l);
     return rv < 0 ? rv : kin__load_build(l, state);
 }
 
 /* ---- the pickle itself ------------------------------------------------------------- */
+
+static int op_stop(load *l)
+{
+    int rv = need(l, 1);
+    if (rv < 0) {
+        return rv;
+    }
+    l->result = pop(l);
+    if (is_class(l->result) || l->classes > 0) {
+        return kin__load_fail(l, KIN_EUNSUPPORTED, "a class among the data");
+    }
+    if (l->unbuilt > 0) {
+        return kin__load_fail(l, KIN_ECORRUPT, "a Token without its state");
+    }
+    return STOPPED;
+}
 
 static int op_proto(load *l)
 {
@@ -474,11 +327,11 @@ static int op_frame(load *l)
 }
 
 static const opcode opcodes[256] = {
-    [OP_MARK] = { "MARK", op_mark },
+    [OP_MARK] = { "MARK", kin__load_mark },
     [OP_EMPTY_TUPLE] = { "EMPTY_TUPLE", op_empty_tuple },
     [OP_STOP] = { "STOP", op_stop },
-    [OP_POP] = { "POP", op_pop },
-    [OP_POP_MARK] = { "POP_MARK", op_pop_mark },
+    [OP_POP] = { "POP", kin__load_pop },
+    [OP_POP_MARK] = { "POP_MARK", kin__load_pop_to_mark },
     [OP_BINBYTES] = { "BINBYTES", op_bytes4 },
     [OP_SHORT_BINBYTES] = { "SHORT_BINBYTES", op_bytes1 },
     [OP_BINFLOAT] = { "BINFLOAT", kin__load_float },
@@ -493,10 +346,10 @@ static const opcode opcodes[256] = {
     [OP_BUILD] = { "BUILD", op_build },
     [OP_GLOBAL] = { "GLOBAL", op_global },
     [OP_APPENDS] = { "APPENDS", op_appends },
-    [OP_BINGET] = { "BINGET", op_get1 },
-    [OP_LONG_BINGET] = { "LONG_BINGET", op_get4 },
-    [OP_BINPUT] = { "BINPUT", op_put1 },
-    [OP_LONG_BINPUT] = { "LONG_BINPUT", op_put4 },
+    [OP_BINGET] = { "BINGET", kin__load_get1 },
+    [OP_LONG_BINGET] = { "LONG_BINGET", kin__load_get4 },
+    [OP_BINPUT] = { "BINPUT", kin__load_put1 },
+    [OP_LONG_BINPUT] = { "LONG_BINPUT", kin__load_put4 },
     [OP_SETITEM] = { "SETITEM", op_setitem },
     [OP_TUPLE] = { "TUPLE", op_tuple },
     [OP_SETITEMS] = { "SETITEMS", op_setitems },
@@ -517,7 +370,7 @@ static const opcode opcodes[256] = {
     [OP_ADDITEMS] = { "ADDITEMS", op_additems },
     [OP_FROZENSET] = { "FROZENSET", op_frozenset },
     [OP_STACK_GLOBAL] = { "STACK_GLOBAL", op_stack_global },
-    [OP_MEMOIZE] = { "MEMOIZE", op_memoize },
+    [OP_MEMOIZE] = { "MEMOIZE", kin__load_memoize },
     [OP_FRAME] = { "FRAME", op_frame },
     [OP_BYTEARRAY8] = { "BYTEARRAY8", op_bytearray },
 

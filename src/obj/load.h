@@ -179,6 +179,40 @@ static inline void truncate_to(load *l, size_t n)
     l->simple = l->simple < n ? l->simple : n;
 }
 
+/* Rule R2 of load.c: so many lie above the last mark. */
+static inline int need(const load *l, size_t n)
+{
+    if (l->stack.n - l->fence < n) {
+        return kin__load_fail(l, KIN_ECORRUPT, "there is too little on the stack");
+    }
+    return 0;
+}
+
+static inline kin_obj pop(load *l)
+{
+    kin_obj o = l->stack.items[l->stack.n - 1];
+    truncate_to(l, l->stack.n - 1);
+    return o;
+}
+
+/* ---- load_stack.c: what moves on the stack, and to the memo and back ------------------- */
+
+/* These are opcodes. The numbers of places in the memo have one byte, or four. */
+int kin__load_mark(load *l);
+int kin__load_pop(load *l);
+int kin__load_pop_to_mark(load *l);
+int kin__load_memoize(load *l);
+int kin__load_put1(load *l);
+int kin__load_put4(load *l);
+int kin__load_get1(load *l);
+int kin__load_get4(load *l);
+
+/* The top goes to the bin. */
+int kin__load_drop(load *l);
+
+/* Where the last mark was, which is one no more. */
+int kin__load_unmark(load *l, size_t *ret_from);
+
 /* ---- load_box.c: what is put together of what lies on the stack --------------------- */
 
 /* A list, tuple, set or (VARIANT) frozenset of what lies on the stack from `from` on. */

@@ -168,6 +168,12 @@ static inline bool owns_slots(const box *b)
     return b->items != b->inside && !(b->node.flags & SLOTS_LENT);
 }
 
+/* Slots to an entry. */
+static inline size_t stride(const box *b)
+{
+    return b->node.type == KIN_TYPE_DICT ? 2 : 1;
+}
+
 /* How many slots of a box hold something. */
 static inline size_t slots(const box *b)
 {
@@ -210,6 +216,13 @@ kin_obj kin__error_new(int code, unsigned mark, kin_obj text, kin_obj args);
 
 box *kin__box_new(kin_type type, size_t n);
 
+/* Room for `more` slots besides those in use: KIN_ENOMEM. */
+int kin__box_reserve(box *b, size_t more);
+/* How many slots there will be then. */
+size_t kin__box_room(const box *b, size_t more);
+
+/* ---- index.c ----------------------------------------------------------------------- */
+
 #define NOT_FOUND SIZE_MAX
 enum { ROW = 8 }; /* entries that are searched one by one, without a hash */
 
@@ -231,11 +244,6 @@ size_t kin__box_candidate(box *b, int64_t hash, size_t *pos);
 /* The entry of a key whose hash the caller knows (of a row it does not matter). `pos` is 0, and
  * tells how far it had to look. */
 size_t kin__box_find(box *b, kin_obj key, int64_t hash, size_t *pos);
-
-/* Room for `more` slots besides those in use: KIN_ENOMEM. */
-int kin__box_reserve(box *b, size_t more);
-/* How many slots there will be then. */
-size_t kin__box_room(const box *b, size_t more);
 
 /* Appends a key that is not there, whose references are the box's from now on, where there is
  * room. */

@@ -120,8 +120,12 @@ bool kin__process_has_pidfds(void);
 int kin__process_open_lifeline(kin_process *process);
 void kin__process_hold_lifeline(kin_process *self);
 
-/* With the lock held: a child's sentinel, opened if need be, or -errno. */
+/* With the lock held: a child's sentinel, or our parent's, opened if need be, or -errno. */
 int kin__process_sentinel_of(kin_process *process);
+int kin__process_sentinel_of_parent(const kin_process *parent);
+
+/* Closes it, if it is one. */
+void kin__process_close_fd(int *fd);
 
 /* ---- question.c ---- */
 

@@ -46,14 +46,6 @@ void kin__process_unlock(void)
     pthread_mutex_unlock(&mutex);
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        kin__os_close(*fd);
-    }
-    *fd = -1;
-}
-
 /* ---- uses: with the lock held --------------------------------------------------------- */
 
 static void unlist(kin_process *p)
@@ -70,8 +62,8 @@ void kin__process_drop(kin_process *p)
 {
     if (--p->uses == 0) {
         unlist(p);
-        close_fd(&p->sentinel);
-        close_fd(&p->news);
+        kin__process_close_fd(&p->sentinel);
+        kin__process_close_fd(&p->news);
         if (p->record != NULL) {
             kin__os_unmap(p->record, RECORD_SIZE);
         }
@@ -99,14 +91,14 @@ static void after_fork(void)
 
 static void forget(kin_process *p)
 {
-    close_fd(&p->sentinel);
-    close_fd(&p->news);
-    close_fd(&p->line);
+    kin__process_close_fd(&p->sentinel);
+    kin__process_close_fd(&p->news);
+    kin__process_close_fd(&p->line);
     if (p == starting) { /* what we are now */
         kin__process_hold_lifeline(p);
         p->pid = kin__os_getpid();
     } else {
-        close_fd(&p->lifeline);
+        kin__process_close_fd(&p->lifeline);
         if (p->phase == PHASE_RUNNING) {
             kin__process_drop(p);
         }
@@ -184,7 +176,7 @@ int kin__process_open_line(kin_process *p)
 void kin__process_close_line(kin_process *p)
 {
     pthread_mutex_lock(&mutex);
-    close_fd(&p->line);
+    kin__process_close_fd(&p->line);
     pthread_mutex_unlock(&mutex);
 }
 
@@ -210,7 +202,7 @@ void kin__process_began(kin_process *p, pid_t pid)
 {
     pthread_mutex_lock(&mutex);
     starting = NULL;
-    close_fd(&p->lifeline);
+    kin__process_close_fd(&p->lifeline);
     p->pid = pid;
     p->phase = PHASE_RUNNING;
     p->uses++;
@@ -221,9 +213,9 @@ void kin__process_not_begun(kin_process *p)
 {
     pthread_mutex_lock(&mutex);
     starting = NULL;
-    close_fd(&p->lifeline);
-    close_fd(&p->sentinel);
-    close_fd(&p->news);
+    kin__process_close_fd(&p->lifeline);
+    kin__process_close_fd(&p->sentinel);
+    kin__process_close_fd(&p->news);
     if (p->record != NULL) {
         kin__os_unmap(p->record, RECORD_SIZE);
         p->record = NULL;

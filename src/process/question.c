@@ -56,18 +56,29 @@ int kin_process_pid(const kin_process *process)
     return pid;
 }
 
-int kin_process_sentinel(const kin_process *process)
+static int sentinel_of_child(kin_process *p)
 {
-    int rv = kin__process_lock_child(process, "kin_process_sentinel");
-    if (rv < 0) {
-        return rv;
-    }
-    kin_process *p = (kin_process *)process;
     kin__process_settle(p);
-    rv = kin__process_sentinel_of(p);
+    int rv = kin__process_sentinel_of(p);
     if (rv == -ESRCH) { /* nobody's zombie: it ended a moment ago where SIGCHLD is ignored */
         kin__process_settle(p);
         rv = kin__process_sentinel_of(p);
+    }
+    return rv;
+}
+
+int kin_process_sentinel(const kin_process *process)
+{
+    int rv = 0;
+    if (process != NULL && process == kin_parent_process()) {
+        kin__process_lock();
+        rv = kin__process_sentinel_of_parent(process);
+    } else {
+        rv = kin__process_lock_child(process, "kin_process_sentinel");
+        if (rv < 0) {
+            return rv;
+        }
+        rv = sentinel_of_child((kin_process *)process);
     }
     kin__process_unlock();
     return rv < 0 ? kin__fail_os(rv, "kin_process_sentinel: no descriptor for %s", process->name)

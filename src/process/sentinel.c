@@ -3,7 +3,7 @@
  * Idea. The kernel closes what a process holds when it ends, however it does. So a pipe tells its
  * readers when the one process that writes to it is gone; a pidfd does that without a pipe.
  *
- *      sentinel   parent reads    of a child: a pidfd
+ *      sentinel   parent reads    of a child: a pidfd; and a child of its parent
  *      lifeline   child writes    what the sentinel reads, where the kernel has no pidfds
  *      tether     daemon reads    parent writes; os/inherit.c has the daemon killed by it
  *
@@ -20,8 +20,9 @@
 static int tether[2] = { -1, -1 }; /* made for the first daemon */
 static int own_tie = -1;           /* what we die by, as a daemon */
 static int own_lifeline = -1;      /* ours, for our parent to see */
+static int of_parent = -1;         /* its sentinel, once somebody has asked */
 
-static void close_fd(int *fd)
+void kin__process_close_fd(int *fd)
 {
     if (*fd >= 0) {
         kin__os_close(*fd);
@@ -51,18 +52,19 @@ int kin__process_tie(int end)
 void kin__process_drop_tether(void)
 {
     kin__process_lock();
-    close_fd(&tether[0]);
-    close_fd(&tether[1]);
+    kin__process_close_fd(&tether[0]);
+    kin__process_close_fd(&tether[1]);
     kin__process_unlock();
 }
 
 void kin__process_untie(bool keep_tether)
 {
-    close_fd(&own_lifeline);
-    close_fd(&own_tie);
-    close_fd(&tether[1]);
+    kin__process_close_fd(&own_lifeline);
+    kin__process_close_fd(&own_tie);
+    kin__process_close_fd(&of_parent); /* who forked us has another one */
+    kin__process_close_fd(&tether[1]);
     if (!keep_tether) {
-        close_fd(&tether[0]);
+        kin__process_close_fd(&tether[0]);
     }
     tether[0] = -1; /* a daemon has its number: life.c */
 }
@@ -78,7 +80,7 @@ bool kin__process_has_pidfds(void)
             return true; /* not to be told now; nearly all have */
         }
         known = fd >= 0 ? 1 : -1;
-        close_fd(&fd);
+        kin__process_close_fd(&fd);
     }
     return known > 0;
 }
@@ -107,20 +109,35 @@ void kin__process_hold_lifeline(kin_process *self)
     }
 }
 
-int kin__process_sentinel_of(kin_process *p)
+/* Too late for a pidfd: a pipe without a writer is readable too. */
+static int readable_pipe(void)
 {
     int ends[2];
-    if (p->sentinel >= 0) {
-        return p->sentinel;
-    }
-    if (p->phase == PHASE_RUNNING) {
-        p->sentinel = kin__os_clear_of_stdio(kin__os_pidfd(p->pid));
-        return p->sentinel;
-    }
-    int rv = kin__os_pipe(ends); /* too late for a pidfd; a pipe without writer is readable too */
+    int rv = kin__os_pipe(ends);
     if (rv == 0) {
         kin__os_close(ends[1]);
-        p->sentinel = ends[0];
     }
     return rv < 0 ? rv : ends[0];
+}
+
+int kin__process_sentinel_of(kin_process *p)
+{
+    if (p->sentinel < 0) {
+        p->sentinel = p->phase == PHASE_RUNNING ? kin__os_clear_of_stdio(kin__os_pidfd(p->pid))
+                                                : readable_pipe();
+    }
+    return p->sentinel;
+}
+
+/* Its pid may be another's by now: that is looked at when a pidfd holds it fast. */
+int kin__process_sentinel_of_parent(const kin_process *p)
+{
+    if (of_parent < 0) {
+        of_parent = kin__os_clear_of_stdio(kin__os_pidfd(p->pid));
+        if (kin__os_has_ended(p->pid, p->started)) {
+            kin__process_close_fd(&of_parent);
+            of_parent = readable_pipe();
+        }
+    }
+    return of_parent;
 }

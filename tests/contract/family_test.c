@@ -229,6 +229,8 @@ static kin_obj watch_parent(kin_obj args)
     w->child = kin__self();
     SEE(kin_process_join(parent, KIN_FOREVER) == 0);
     SEE(!kin_process_is_alive(parent));
+    kin_waitable end = kin_process_waitable(parent); /* not asked for until now */
+    SEE(kin_wait(&end, 1, KIN_FOREVER) == 1);
     w->done = 1;
     return kin_none();
 }
@@ -237,6 +239,32 @@ EACH_METHOD(a_child_may_join_its_parent)
 {
     struct world *w = new_world();
     kill_parent(&(struct plan){ w, method, watch_parent, .daemon = 0 });
+    WAIT_UNTIL(w->done);
+    WAIT_UNTIL(!kin__alive(w->child));
+    free_world(w);
+}
+
+static kin_obj wait_for_parent(kin_obj args)
+{
+    struct world *w = kin_arg_shared(args, 0);
+    int fd = kin_process_sentinel(kin_parent_process());
+    SEE(fd > STDERR_FILENO);
+    kin_waitable things[] = { kin_event_waitable(w->go), kin_process_waitable(kin_parent_process()),
+                              kin_fd_waitable(fd) };
+    SEE(kin_wait(things, 3, 0) == 0);
+    w->child = kin__self();
+    SEE(kin_wait(things + 1, 1, KIN_FOREVER) == 1);
+    SEE(kin_wait(things, 3, KIN_FOREVER) == 2); /* and stays so */
+    SEE(!things[0].ready && things[1].ready && things[2].ready);
+    SEE(kin_process_sentinel(kin_parent_process()) == fd);
+    w->done = 1;
+    return kin_none();
+}
+
+EACH_METHOD(a_child_may_wait_for_its_parents_end_among_others)
+{
+    struct world *w = new_world();
+    kill_parent(&(struct plan){ w, method, wait_for_parent, .daemon = 0 });
     WAIT_UNTIL(w->done);
     WAIT_UNTIL(!kin__alive(w->child));
     free_world(w);

@@ -307,6 +307,40 @@ TEST(a_handle_comes_from_python)
     end_with(&p, 0);
 }
 
+/* Python 3.14 and later, in an earlier one: what that does on another system. */
+#define ANSWERING                                                                                  \
+    "from multiprocessing import reduction\n"                                                      \
+    "reduction.ACKNOWLEDGE = True\n"
+
+TEST(handles_that_python_wants_answered_come_and_go)
+{
+    if (!has_python()) {
+        SKIP("there is no " PYTHON);
+    }
+    peer p = begin(ANSWERING "r, w = os.pipe()\n"
+                             "send_handle(conn, w, os.getppid())\n"
+                             "conn.send_bytes(b'between')\n"
+                             "w = recv_handle(conn)\n"
+                             "conn.send_bytes(b'after')\n"
+                             "assert os.read(r, 100) == b'through it'\n"
+                             "os.write(w, b'back')\n");
+    int ends[2];
+    char room[16];
+    int fd = -1;
+    CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+    CHECK_OK(kin_conn_set_fd_answers(p.conn, true));
+    CHECK_OK(kin_conn_recv_fd(p.conn, &fd, KIN_FOREVER));
+    CHECK_OK(kin_conn_send_fd(p.conn, ends[1], KIN_FOREVER));
+    CHECK_EQ(kin_conn_recv_bytes_into(p.conn, room, sizeof room, KIN_FOREVER), 7);
+    CHECK_EQ(kin_conn_recv_bytes_into(p.conn, room, sizeof room, KIN_FOREVER), 5);
+    CHECK_EQ(write(fd, "through it", 10), 10);
+    close(fd);
+    close(ends[1]);
+    CHECK_EQ(read(ends[0], room, sizeof room), 4);
+    close(ends[0]);
+    end_with(&p, 0);
+}
+
 TEST(a_handle_goes_to_python)
 {
     if (!has_python()) {

@@ -27,6 +27,13 @@ TEST(every_code_has_its_name_and_text)
     }
 }
 
+/* A pickle that is none, as well as a block of the family's memory. */
+TEST(what_is_corrupt_may_lie_anywhere)
+{
+    CHECK_CONTAINS(kin_strerror(KIN_ECORRUPT), "corrupt");
+    CHECK_NULL(strstr(kin_strerror(KIN_ECORRUPT), "memory"));
+}
+
 TEST(codes_differ_from_each_other_and_from_errnos)
 {
     for (int i = 0; i < CODES; i++) {

@@ -109,6 +109,7 @@ TEST(after_close_every_call_says_so_and_twice_is_once)
     CHECK_ERROR(kin_conn_poll(e.one, 0), KIN_ECLOSED);
     CHECK_ERROR(kin_conn_fileno(e.one), KIN_ECLOSED);
     CHECK_ERROR(kin_conn_set_limit(e.one, 1), KIN_ECLOSED);
+    CHECK_ERROR(kin_conn_set_fd_answers(e.one, true), KIN_ECLOSED);
     end_both(&e);
 }
 

@@ -197,3 +197,99 @@ TEST(of_several_descriptors_the_first_is_kept)
     close(fds[0]);
     end_both(&e);
 }
+
+/* ---- answers to descriptors ------------------------------------------------------------------ */
+
+#define LETTER "\0\0\0\4blue"
+
+static void put(const ends *e, const char *bytes, size_t size)
+{
+    CHECK_EQ(write(e->raw, bytes, size), (ssize_t)size);
+}
+
+TEST(answers_to_descriptors_are_dropped_between_letters)
+{
+    ends e = with_raw();
+    CHECK_OK(kin_conn_set_fd_answers(e.one, true));
+    for (int i = 0; i < 4; i++) {
+        CHECK_OK(kin_conn_send_fd(e.one, 0, 1));
+    }
+    put(&e, LETTER "AA" LETTER, 2 * 8 + 2);
+    check_bytes(e.one, "blue", 4); /* sent before he received */
+    check_bytes(e.one, "blue", 4);
+    put(&e, "A", 1);
+    CHECK_ERROR(kin_conn_recv_bytes_into(e.one, (char[8]){ 0 }, 8, 0), KIN_ETIMEDOUT);
+    put(&e, "A", 1);
+    close(e.raw);
+    e.raw = -1;
+    CHECK_ERROR(kin_conn_recv_bytes_into(e.one, (char[8]){ 0 }, 8, 1), KIN_EEOF);
+    end_both(&e);
+}
+
+TEST(a_letter_that_begins_like_an_answer_is_one_when_none_is_due)
+{
+    ends e = with_raw();
+    CHECK_OK(kin_conn_set_fd_answers(e.one, true));
+    CHECK_OK(kin_conn_send_fd(e.one, 0, 1));
+    put(&e, "AA", 2);
+    CHECK_ERROR(kin_conn_recv_bytes_into(e.one, (char[8]){ 0 }, 8, 0), KIN_ETIMEDOUT);
+    CHECK_OK(kin_conn_send_fd(e.one, 0, 1)); /* is not answered by what came before */
+    put(&e, "\0\0\0", 3);
+    CHECK_ERROR(kin_conn_recv_bytes_into(e.one, (char[8]){ 0 }, 8, 1), KIN_ERANGE);
+    end_both(&e);
+}
+
+TEST(a_descriptor_that_was_not_sent_gets_no_answer)
+{
+    ends e = with_raw();
+    CHECK_OK(kin_conn_set_fd_answers(e.one, true));
+    close(e.raw);
+    e.raw = -1;
+    CHECK_ERROR(kin_conn_send_fd(e.one, 0, 1), KIN_ECLOSED);
+    CHECK_EQ(e.one->answers_due, 0);
+    end_both(&e);
+}
+
+TEST(a_descriptor_is_answered_where_that_is_wanted)
+{
+    for (int i = 0; i < 2; i++) {
+        ends e = with_raw();
+        kin__bytes parts[2] = { { "\1", 1 }, { NULL, 0 } };
+        int got = -1;
+        char byte = 0;
+        CHECK_OK(kin_conn_set_fd_answers(e.one, i == 1));
+        CHECK_OK(kin_conn_send_fd(e.one, 0, 1));
+        if (i == 1) {
+            put(&e, "A", 1); /* is dropped by this call, too */
+        }
+        CHECK_EQ(recv(e.raw, &byte, 1, 0), 1);
+        CHECK_EQ(kin__os_stream_write(e.raw, parts, (const int[]){ 0 }, 1, true), 1);
+        CHECK_OK(kin_conn_recv_fd(e.one, &got, 1));
+        close(got);
+        CHECK_EQ(recv(e.raw, &byte, 1, MSG_DONTWAIT), i == 1 ? 1 : -1);
+        CHECK_EQ(byte, i == 1 ? 'A' : 1);
+        end_both(&e);
+    }
+}
+
+TEST(a_descriptor_that_cannot_be_answered_is_not_received)
+{
+    ends e = with_raw();
+    kin__bytes parts[2] = { { "\1", 1 }, { NULL, 0 } };
+    int got = -1;
+    CHECK_OK(kin_conn_set_fd_answers(e.one, true));
+    CHECK_EQ(kin__os_stream_write(e.raw, parts, (const int[]){ 0 }, 1, true), 1);
+    close(e.raw);
+    e.raw = -1;
+    CHECK_ERROR(kin_conn_recv_fd(e.one, &got, 1), KIN_ECLOSED);
+    CHECK_EQ(got, -1);
+    end_both(&e);
+}
+
+TEST(relatives_do_not_answer)
+{
+    ends e = relatives();
+    CHECK_ERROR(kin_conn_set_fd_answers(e.one, true), KIN_ESTATE);
+    CHECK_ERROR(kin_conn_set_fd_answers(NULL, true), KIN_EINVAL);
+    end_both(&e);
+}

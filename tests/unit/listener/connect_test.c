@@ -1,6 +1,12 @@
 #include "unit/listener/peers.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define SECRET "secret key"
 
@@ -50,6 +56,45 @@ TEST(each_way_of_not_being_there_has_its_code)
     kin_listener_free(l);
     CHECK_ERROR(reach(address, 0, NULL), KIN_EREFUSED);
     leave_place();
+}
+
+/* No file can be opened from now on: not /etc/hosts, and not what names the name servers. */
+static bool forbid_files(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int reach_without_files(void *address)
+{
+    CHECK_ERROR(reach("@kin-nobody-has-this-name", 0, NULL), KIN_EREFUSED); /* what is done once */
+    if (!forbid_files()) {
+        return 77;
+    }
+    CHECK_LT(open("/etc/hosts", O_RDONLY | O_CLOEXEC), 0);
+    CHECK_OK(reach(address, 0, NULL));
+    return 0;
+}
+
+TEST(a_host_that_is_a_number_is_not_looked_up)
+{
+    static const char *const addresses[] = { "127.0.0.1:0", "[::1]:0" };
+    for (size_t i = 0; i < 2; i++) {
+        kin_listener *l = listener_at(addresses[i], NULL);
+        int code = test_join(test_child(reach_without_files, (void *)kin_listener_address(l)));
+        kin_listener_free(l);
+        if (code == 77) {
+            SKIP("no system call can be forbidden here");
+        }
+        CHECK_EQ(code, 0);
+    }
 }
 
 TEST(a_socket_for_datagrams_is_refused)

@@ -145,36 +145,6 @@ TEST(a_dict_keeps_the_first_key_and_the_last_value_in_the_first_place)
     kin_release(o);
 }
 
-TEST(lookup_finds_and_misses_in_small_and_large_dicts)
-{
-    kin_obj o = kin_dict();
-    for (int i = 0; i < 3000; i++) {
-        CHECK_OK(kin_setitem(&o, i % 2 ? kin_int(i) : kin_strf("key %d", i), kin_int(i)));
-        int j = (int)(test_random() % (unsigned)(i + 1));
-        kin_obj found = kin_lookup(o, j % 2 ? kin_float(j) : kin_strf("key %d", j));
-        CHECK_EQ(kin_as_int(found), j);
-        CHECK_EQ(kin_error_code(kin_lookup(o, kin_int(i + 1))), KIN_ENOTFOUND);
-    }
-    CHECK_EQ(kin_len(o), 3000);
-    for (int i = 0; i < 3000; i++) {
-        CHECK_OK(kin_setitem(&o, i % 2 ? kin_int(i) : kin_strf("key %d", i), kin_int(-i)));
-    }
-    CHECK_EQ(kin_len(o), 3000);
-    CHECK_EQ(kin_as_int(kin_lookup(o, kin_int(2999))), -2999);
-    kin_release(o);
-}
-
-TEST(tuples_and_all_sorts_are_keys)
-{
-    kin_obj o = kin_dict(kin_tuple(kin_int(1), kin_str("a")), kin_int(1), kin_none(), kin_int(2),
-                         kin_bytes("a", 1), kin_int(3), kin_str("a"), kin_int(4));
-    CHECK_EQ(kin_as_int(kin_lookup(o, kin_tuple(kin_float(1), kin_str("a")))), 1);
-    CHECK_EQ(kin_as_int(kin_lookup(o, kin_none())), 2);
-    CHECK_EQ(kin_as_int(kin_lookup(o, kin_bytes("a", 1))), 3);
-    CHECK_EQ(kin_as_int(kin_lookup(o, kin_str("a"))), 4);
-    kin_release(o);
-}
-
 TEST(what_can_change_is_no_key)
 {
     CHECK_EQ(kin_error_code(kin_dict(kin_list(), kin_str("x"), kin_str("y"), kin_str("z"))),

@@ -183,6 +183,41 @@ TEST(a_child_does_not_keep_its_siblings_sentinels)
     kin_event_free(go);
 }
 
+static kin_obj open_sentinel_of_parent(kin_obj args)
+{
+    (void)args;
+    kin_process *p = NULL;
+    int before = descriptors_of_a_child();
+    int fd = kin_process_sentinel(kin_parent_process());
+    CHECK_GE(fd, 0);
+    CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    CHECK(!is_readable(fd));
+    CHECK_EQ(descriptors_of_a_child(), before);
+    if (kin_process_pid(kin_parent_process()) == kin_arg_int(args, 0)) {
+        KIN_TRY(kin_start(&p, open_sentinel_of_parent, kin_args(kin_int(0)), NULL));
+        KIN_TRY(kin_process_join(p, KIN_FOREVER)); /* it has a parent and a sentinel of its own */
+        int code = kin_process_exitcode(p);
+        kin_process_free(p);
+        return kin_int(code);
+    }
+    return kin_int(5);
+}
+
+TEST(a_child_does_not_keep_the_sentinel_that_its_parent_has_of_his)
+{
+    kin_process *p = NULL;
+    CHECK_OK(kin_start(&p, open_sentinel_of_parent, kin_args(kin_int(getpid())), NULL));
+    CHECK_OK(kin_process_join(p, KIN_FOREVER));
+    CHECK_EQ(kin_process_exitcode(p), 5);
+    kin_process_free(p);
+}
+
+TEST(the_first_process_has_no_sentinel)
+{
+    CHECK_ERROR(kin_process_sentinel(kin_current_process()), KIN_ESTATE);
+    CHECK_ERROR(kin_process_sentinel(kin_parent_process()), KIN_EINVAL);
+}
+
 /* ---- no pidfds ------------------------------------------------------------------------------ */
 
 /* A kernel before 5.3, or one whose owner allows no pidfds. */
