@@ -7,10 +7,11 @@
  *     kin_connect(&conn, "/tmp/jobs.sock",
  *                 KIN_OPT(kin_connect_options, .authkey = key, .authkey_size = n));
  *
- * Addresses are "/path" (or "./path"), of any length; "@name", which is in no file system;
- * "host:port" and "[::1]:port"; and, to listen on all interfaces, ":port". Either side may be a
- * Python program, with multiprocessing.connection's Listener and Client. Who meets at an address is
- * a stranger there, also a relative.
+ * Addresses are "/path" (or "./path"), of any length (where that is more than 107 bytes, the last
+ * part has 80 at most); "@name", which is in no file system; "host:port" and "[::1]:port"; and, to
+ * listen on all interfaces, ":port". Either side may be a Python program, with
+ * multiprocessing.connection's Listener and Client. Who meets at an address is a stranger there,
+ * also a relative.
  */
 #ifndef KIN_LISTENER_H
 #define KIN_LISTENER_H

@@ -10,9 +10,9 @@
  *
  * What Python writes with protocols 2 to 5 of none, bool, int, float, str, bytes, bytearray, list,
  * tuple, dict, set, frozenset, slices, exceptions and the tokens of managers is read. So are an
- * OrderedDict, a manager's Namespace and Value (as dicts) and an array.array (as a list). Nothing
- * is ever imported, called or looked up by a name: what else there is in a pickle is refused, and
- * the sentence has opcode and offset.
+ * OrderedDict, a manager's Namespace and Value (as dicts) and, as managers send it, an array.array
+ * (as a list). Nothing is ever imported, called or looked up by a name: what else there is in a
+ * pickle is refused, and the sentence has opcode and offset.
  *
  * Who sits at the other end may be hostile. Reading takes 100 bytes of memory for each byte
  * received and 64 KiB at most (an empty list is one byte of a pickle, and 88 here), no recursion,
@@ -40,7 +40,8 @@ typedef struct kin_dumps_options {
 typedef struct kin_loads_options {
     size_t max_size;   /* bytes of a pickle; 0: any */
     size_t max_depth;  /* boxes in boxes; 0: 10,000 */
-    size_t max_memory; /* bytes taken meanwhile; 0: 100 for each byte of the pickle, and 65,536 */
+    size_t max_memory; /* bytes taken meanwhile, and steps to compare keys; 0: 100 for each byte of
+                          the pickle, and 65,536 (of the steps never fewer) */
     size_t max_memo;   /* places for what is referred to twice; 0: as many as it has bytes */
     size_t max_int;    /* bytes of one int; 0: 1 MiB */
     uint64_t reserved[4]; /* must be zero */
@@ -82,7 +83,7 @@ KIN_API bool kin_is_frozen(kin_obj o);
  * type is a builtin one's name, or another's with its module ("queue.Empty"); KIN_ENOTFOUND for one
  * that kin does not know. `args` are given. Its code is the one of ours that comes closest,
  * KIN_EUSER if none does; its text is what str() says of it (cut after a thousand bytes if it is a
- * repr). */
+ * repr, where an int of more than 4096 bits is told by its size). */
 KIN_API kin_obj kin_exception(const char *type, kin_obj args);
 
 /* The type as above, "" for errors of kin_error and all else; the tuple of arguments, borrowed,

@@ -476,7 +476,7 @@ int kin_loads_with(const void *data, size_t size, const kin_loads_options *optio
         .bin = { .items = first + 56, .first = first + 56, .room = 8 },
         .bundle_size = first_bundle(size),
         .memory = or_default(o->max_memory, fair_memory(size)),
-        .work = (uint64_t)fair_memory(size),
+        .work = o->max_memory > fair_memory(size) ? o->max_memory : fair_memory(size),
         .max_depth = or_default(o->max_depth, DEPTH_MAX),
         .max_memo = or_default(o->max_memo, size),
         .max_int = or_default(o->max_int, INT_MAX_DEFAULT),

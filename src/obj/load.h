@@ -100,6 +100,9 @@ int kin__load_fetch(load *l, kin_obj o);
 /* What looking at all of a tuple or frozenset costs is noted in its `room`. */
 void kin__load_weigh(box *b);
 
+/* To be asked before all of a tuple is looked at, which may be a large one that was fetched. */
+int kin__load_look(load *l, kin_obj o);
+
 /* Puts a key into a dict or set, and its value, where room has been reserved. */
 int kin__load_put(load *l, box *b, kin_obj key, kin_obj value);
 

@@ -224,6 +224,7 @@ static int build_token(load *l, box *b, kin_obj state)
     b->node.code = 2; /* an address may be a tuple */
     b->node.flags &= (uint8_t)~UNBUILT;
     l->unbuilt--;
+    kin__load_weigh(b);
     return rv;
 }
 
@@ -275,11 +276,15 @@ static int make_proxy(load *l, box *args, kin_obj *ret)
     kin_obj exposed = args->node.len == 4 && items[3].type == KIN_TYPE_DICT
                           ? exposed_in(items[3].as.p)
                           : (kin_obj){ 0 };
+    int rv = kin__load_look(l, exposed);
+    if (rv < 0) {
+        return rv;
+    }
     if (!kin__is_exposed(exposed) || !is_token(items[1]) || !is_class(items[0]) ||
         class_name(items[0]) == NULL) {
         return wrong_args(l, "a proxy");
     }
-    int rv = name_class(l, &args->items[0]);
+    rv = name_class(l, &args->items[0]);
     size_t from = l->stack.n;
     rv = rv < 0 ? rv : kin__load_spread(l, items[1].as.p);
     rv = rv < 0 ? rv : kin__load_fetch(l, items[0]);

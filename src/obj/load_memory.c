@@ -180,10 +180,12 @@ static uint64_t weight(kin_obj o)
     switch (n->type) {
     case KIN_TYPE_ERROR:
         return HEAVY;
-    case KIN_TYPE_TUPLE:
-        return ((const box *)o.as.p)->room;
+    case KIN_TYPE_TUPLE: /* a token without its state may get a large one */
+        return n->flags & UNBUILT ? HEAVY : ((const box *)o.as.p)->room;
     case KIN_TYPE_SET:
         return n->flags & VARIANT ? ((const box *)o.as.p)->room : 1;
+    case KIN_TYPE_INT:
+        return 2 + n->len;
     default:
         return is_box(o) ? 1 : 2 + n->len / 16;
     }
@@ -203,10 +205,15 @@ void kin__load_weigh(box *b)
 static int work(load *l, uint64_t times, uint64_t steps)
 {
     if (times > l->work / steps) {
-        return kin__load_fail(l, KIN_ERANGE, "its keys take too long to compare");
+        return kin__load_fail(l, KIN_ERANGE, "it takes too long to compare what is in it");
     }
     l->work -= times * steps;
     return 0;
+}
+
+int kin__load_look(load *l, kin_obj o)
+{
+    return work(l, 1, weight(o));
 }
 
 /* Whether it can be a key, and what that costs. */

@@ -17,7 +17,11 @@ typedef struct writer {
     int rv;     /* less than 0: no more is added */
 } writer;
 
-enum { CUT = -1 };
+enum {
+    CUT = -1,
+    WIDE = 128, /* digits of an int; as decimal ones they are more than is shown of anything cut */
+    DEEP = 100, /* boxes in boxes that are shown where something may be cut */
+};
 
 static bool make_room(writer *w, size_t more)
 {
@@ -86,10 +90,12 @@ static bool is_printable(uint32_t c)
     return low % 2 != 0;
 }
 
-/* Single quotes, but for a text that has those and no double ones. */
-static char quote_of(const chars *t)
+/* Single quotes, but for a text that has those and no double ones. What is cut off is not looked
+ * at. */
+static char quote_of(const writer *w, const chars *t)
 {
-    return memchr(t->data, '\'', t->node.len) && !memchr(t->data, '"', t->node.len) ? '"' : '\'';
+    size_t size = w->fixed && t->node.len > w->room ? w->room : t->node.len;
+    return memchr(t->data, '\'', size) && !memchr(t->data, '"', size) ? '"' : '\'';
 }
 
 /* What str and bytes have in common; false when `c` needs no escape of these. */
@@ -130,7 +136,7 @@ static size_t add_char(writer *w, const char *s, size_t size, char quote)
 
 static void add_str(writer *w, const chars *t)
 {
-    char quote = quote_of(t);
+    char quote = quote_of(w, t);
     add(w, &quote, 1);
     for (size_t i = 0; i < t->node.len && w->rv == 0;) {
         i += add_char(w, t->data + i, t->node.len - i, quote);
@@ -140,7 +146,7 @@ static void add_str(writer *w, const chars *t)
 
 static void add_bytes(writer *w, const chars *t)
 {
-    char quote = quote_of(t);
+    char quote = quote_of(w, t);
     bool array = t->node.flags & VARIANT;
     add_text(w, array ? "bytearray(b" : "b");
     add(w, &quote, 1);
@@ -158,8 +164,14 @@ static void add_bytes(writer *w, const chars *t)
 
 /* ---- what has no slots ------------------------------------------------------------- */
 
+/* The time for all digits grows by the square of their number. */
 static void add_bigint(writer *w, const bigint *b)
 {
+    size_t n = b->node.len;
+    if (w->fixed && n > WIDE) {
+        add_format(w, "<int of %zu bits>", n * 32 - (size_t)__builtin_clz(b->digits[n - 1]));
+        return;
+    }
     char *s = kin__bigint_text(b);
     if (s == NULL) {
         w->rv = KIN_ENOMEM;
@@ -336,7 +348,7 @@ static void enter_error(writer *w, walk *path, const box *b)
 
 static void enter(writer *w, walk *path, box *b)
 {
-    int rv = kin__walk_push(path, b);
+    int rv = w->fixed && path->depth >= DEEP ? CUT : kin__walk_push(path, b);
     if (rv < 0) {
         w->rv = rv;
     } else if (rv == ON_PATH) {
