@@ -233,9 +233,9 @@ KIN_API int kin_print(kin_obj o);
 KIN_API int64_t kin_check(int64_t rv, const char *call, const char *file, int line);
 #define KIN_TRY(call)                                                                              \
     do {                                                                                           \
-        int kin_try_rv = (call);                                                                   \
+        int64_t kin_try_rv = (call);                                                               \
         if (kin_try_rv < 0) {                                                                      \
-            return kin_error(kin_try_rv, "%s", kin_errmsg());                                      \
+            return kin_error((int)kin_try_rv, "%s", kin_errmsg());                                 \
         }                                                                                          \
     } while (0)
 

@@ -446,6 +446,19 @@ void *kin__block_find(kin__ref ref, kin__type type)
     return same && (atomic_load(&at.header->shape) & 0xff) == (uint64_t)type ? p : NULL;
 }
 
+void *kin__block_shared(kin__ref ref, kin__type type, size_t *ret_size)
+{
+    place at;
+    uint64_t state;
+    if (!find_shared(ref, &at, &state)) {
+        return NULL;
+    }
+    uint64_t shape = atomic_load(&at.header->shape);
+    char *p = address_of(ref);
+    *ret_size = (size_t)(shape >> 8);
+    return (shape & 0xff) == (uint64_t)type && kin__in_domain(p, *ret_size) ? p : NULL;
+}
+
 int kin__block_check(const void *p, kin__type type, const char *what)
 {
     place at;

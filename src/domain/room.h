@@ -156,8 +156,11 @@ bool kin__block_share(kin__ref ref);
 
 kin__ref kin__block_ref(const void *block);
 
-/* The block of a ref while it is the one that it names, and of that type; else NULL, without a
- * sentence. */
+/* The block of a ref while it is the one that it names, of that type, and the family's: else NULL,
+ * without a sentence. */
+void *kin__block_shared(kin__ref ref, kin__type type, size_t *ret_size);
+
+/* The same whoever has it. */
 void *kin__block_find(kin__ref ref, kin__type type);
 
 /* The block of a ref: NULL with a sentence when it was freed (KIN_EFREED), is no block or not of

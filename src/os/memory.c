@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -195,4 +196,21 @@ void *kin__os_realloc(void *p, size_t size)
 void kin__os_free(void *p)
 {
     free(p);
+}
+
+/* ---- memory of a thread ---------------------------------------------------------------------- */
+
+static pthread_key_t kept;
+static int kept_error;
+
+static void make_kept(void)
+{
+    kept_error = pthread_key_create(&kept, free);
+}
+
+int kin__os_keep_for_thread(void *p)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_kept);
+    return kept_error != 0 ? -kept_error : -pthread_setspecific(kept, p);
 }

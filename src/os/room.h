@@ -74,6 +74,9 @@ int kin__os_shared_memory(size_t size, void **ret_at);
 void *kin__os_malloc(size_t size);
 void *kin__os_calloc(size_t count, size_t size);
 void *kin__os_realloc(void *p, size_t size);
+
+/* Frees it when this thread ends, unless it was told to keep something else, or NULL, by then. */
+int kin__os_keep_for_thread(void *p);
 void kin__os_free(void *p);
 
 /* ---- named segments (shm.c) -------------------------------------------------------------- */
@@ -436,6 +439,10 @@ int kin__os_watch_next(int watch, void **ret_word);
 /* A descriptor that polls readable from then on until it is set anew. */
 int kin__os_alarm_new(void);
 void kin__os_alarm_set(int alarm, int64_t when);
+
+/* A descriptor that polls readable while it is up: at once, where an alarm takes an interrupt. */
+int kin__os_flag_new(void);
+void kin__os_flag_set(int flag, bool up);
 
 /* ---- keyed digests (crypto.c) ------------------------------------------------------------ */
 

@@ -25,11 +25,15 @@
  *       the lowest bit set (rings lie at multiples of 64): a ring is offered only as successor of
  *       the one that is last, so what is offered will be linked, or its maker died before step 2.
  *   R3  Whoever wants to link or retire, and finds the word taken, carries that on first.
+ *   R4  A ring that has a next one, and no EMPTY cell to be sealed, since all its cells are held,
+ *       is shut by takers before they pass on.
  *
  * Death. Before step 1 the new ring is its maker's, and is swept. After step 1 it is swept too, or
  * somebody carries on; the one who comes next finds out which, by the generation.
  */
 #include "room.h"
+
+#define TURNS 1000 /* of one try; more of them, and something is wrong: the next try may tell */
 
 #define RING_MOST 65536u
 #define RINGS_MOST 100000u /* in a chain; were there more, a stray write would have made a circle */
@@ -41,7 +45,7 @@ kin__ref kin__chain_begin(const kin__ring *ring)
 }
 
 /* Follows the chain from the hint, or from the beginning when the hint is stale. */
-kin__ring kin__chain_last(kin_queue *queue)
+static kin__ring find_last(kin_queue *queue)
 {
     kin__ref hint = atomic_load(&queue->last);
     kin__ring ring = kin__ring_at(hint);
@@ -69,7 +73,7 @@ static void carry_on_linking(kin_queue *queue)
     if (kin__block_share(new)) {
         ring = kin__ring_at(new);
     }
-    kin__ring last = ring.at != NULL ? kin__ring_at(ring.after) : kin__chain_last(queue);
+    kin__ring last = ring.at != NULL ? kin__ring_at(ring.after) : find_last(queue);
     KIN__STEP("chain.shared");
     if (ring.at != NULL && last.at != NULL) {
         (void)kin__ring_link(&last, new);
@@ -81,7 +85,7 @@ static void carry_on_linking(kin_queue *queue)
     }
 }
 
-int kin__chain_grow(kin_queue *queue, const kin__ring *last)
+static int grow(kin_queue *queue, const kin__ring *last)
 {
     kin__ref expected = IS_LAST(last->self);
     if (atomic_load(&queue->linking) == expected) {
@@ -113,6 +117,8 @@ static void carry_on_retiring(kin_queue *queue)
         atomic_compare_exchange_strong(&queue->first, &expected, next);
         KIN__STEP("chain.unlinked");
         if (atomic_load(&queue->first) != old) {
+            kin__ring_strip(&ring);
+            KIN__STEP("chain.stripped");
             kin__block_discard(old);
         }
     }
@@ -122,7 +128,7 @@ static void carry_on_retiring(kin_queue *queue)
     }
 }
 
-void kin__chain_retire(kin_queue *queue, const kin__ring *first)
+static void retire(kin_queue *queue, const kin__ring *first)
 {
     carry_on_linking(queue);
     kin__ref nothing = 0;
@@ -133,8 +139,101 @@ void kin__chain_retire(kin_queue *queue, const kin__ring *first)
     carry_on_retiring(queue);
 }
 
+void kin__chain_drop(kin_queue *queue, const kin__ring *first)
+{
+    kin__ref nothing = 0;
+    atomic_compare_exchange_strong(&queue->retiring, &nothing, first->self);
+    carry_on_retiring(queue);
+}
+
 void kin__chain_settle(kin_queue *queue)
 {
     carry_on_linking(queue);
     carry_on_retiring(queue);
+}
+
+/* ---- a claim --------------------------------------------------------------------------------- */
+
+/* The same as below, as it is nearly always: there is room in the last ring. */
+static bool claim_at_once(kin_queue *queue, kin__claim *ret)
+{
+    const kin__ring *last = kin__ring_known(atomic_load(&queue->last));
+    return last != NULL && kin__ring_is_last(last) &&
+           !atomic_load_explicit(&queue->closed, memory_order_relaxed) &&
+           kin__ring_claim(last, queue->cells, ret) == KIN__GOT;
+}
+
+enum kin__found kin__chain_claim(kin_queue *queue, kin__claim *ret)
+{
+    if (claim_at_once(queue, ret)) {
+        return KIN__GOT;
+    }
+    for (int turn = 0; turn < TURNS; turn++) {
+        kin__ring last = find_last(queue);
+        if (atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
+            return KIN__OVER;
+        }
+        if (last.at == NULL) {
+            return KIN__HELD; /* the chain moved on while we looked */
+        }
+        enum kin__found found = kin__ring_claim(&last, queue->cells, ret);
+        if (found == KIN__GOT || (found != KIN__OVER && queue->cells != 0)) {
+            return found;
+        }
+        if (found != KIN__OVER && grow(queue, &last) < 0) {
+            return KIN__NO_MEMORY;
+        }
+    }
+    return KIN__HELD;
+}
+
+static bool take_at_once(kin_queue *queue, const kin__want *want, kin__claim *ret)
+{
+    const kin__ring *first = kin__ring_known(atomic_load(&queue->first));
+    return first != NULL && kin__ring_take(first, want, false, ret) == KIN__GOT;
+}
+
+enum kin__found kin__chain_take(kin_queue *queue, const kin__want *want, bool ask, kin__claim *ret)
+{
+    if (!ask && take_at_once(queue, want, ret)) {
+        return KIN__GOT;
+    }
+    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
+    kin__id holder = KIN__NOBODY;
+    for (unsigned turn = 0; turn < TURNS && ring.at != NULL; turn++) {
+        enum kin__found found = kin__ring_take(&ring, want, ask, ret);
+        holder = ret->holder != KIN__NOBODY ? ret->holder : holder;
+        kin__ref next = kin__ring_next(&ring);
+        if (found == KIN__NONE && (next != 0 || atomic_load(&queue->closed))) {
+            (void)kin__ring_seal(&ring); /* or a producer was faster: either way, look again */
+        } else if (found == KIN__FULL && next != 0) {
+            ring = kin__ring_shut(&ring, ret->position) ? kin__ring_at(next) : ring;
+        } else if (found == KIN__OVER && next != 0) {
+            if (kin__ring_is_done(&ring)) {
+                retire(queue, &ring);
+            }
+            ring = kin__ring_at(next);
+        } else if (found == KIN__OVER) {
+            bool last = kin__ring_is_done(&ring) && kin__block_is_shared(ring.self);
+            return last ? KIN__OVER : KIN__HELD; /* of a ring that is gone we know nothing */
+        } else {
+            ret->holder = holder;
+            bool held = found == KIN__FULL || (found == KIN__NONE && holder != KIN__NOBODY);
+            return held ? KIN__HELD : found;
+        }
+    }
+    return KIN__HELD; /* the chain moved on while we looked */
+}
+
+bool kin__chain_each(kin_queue *queue, bool (*each)(const kin__ring *ring, void *ctx), void *ctx)
+{
+    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
+    for (unsigned i = 0; i < RINGS_MOST && ring.at != NULL; i++) {
+        bool is_last = kin__ring_is_last(&ring);
+        if (!each(&ring, ctx) || (is_last && kin__block_is_shared(ring.self))) {
+            return true;
+        }
+        ring = kin__ring_at(kin__ring_next(&ring));
+    }
+    return false;
 }

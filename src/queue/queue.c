@@ -1,13 +1,11 @@
-/* queue.c - the public face of a queue: making one, objects and bytes in and out, closing,
- * freeing. */
+/* queue.c - the life of a queue: making one, closing, freeing, and questions about it. */
 #include "room.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define RING_FIRST 64u
 #define PATIENCE 1000000000 /* ns that freeing waits for those who are in put or get */
-#define RINGS_COUNTED 100000u
+#define TRIES 1000u         /* to see a chain that moves; more of them, and something is wrong */
 #define MAXSIZE_MOST ((uint64_t)1 << 24)
 
 _Static_assert(kin_queue_KIND == KIN__QUEUE, "the public number of the kind");
@@ -37,6 +35,23 @@ static uint32_t first_count(uint64_t maxsize)
     return count;
 }
 
+static void begin(kin_queue *queue, const kin_queue_options *options)
+{
+    queue->maxsize = options->maxsize;
+    queue->maxbytes = options->maxbytes;
+    queue->ack = options->ack;
+    queue->joinable = options->joinable || options->ack;
+    queue->wait_for_memory = options->wait_for_memory;
+    queue->metered = options->maxbytes != 0 || (options->ack && options->maxsize != 0);
+    queue->cells = queue->metered ? 0 : options->maxsize;
+    atomic_init(&queue->closed, 0);
+    atomic_init(&queue->retiring, 0);
+    atomic_init(&queue->handed, 0);
+    kin__gate_renew(&queue->not_empty);
+    kin__gate_renew(&queue->not_full);
+    kin__gate_renew(&queue->all_done);
+}
+
 int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
 {
     const kin_queue_options defaults = { 0 };
@@ -58,11 +73,13 @@ int kin_queue_new(kin_queue **ret_queue, const kin_queue_options *options)
         kin__block_free(queue);
         return rv;
     }
-    queue->maxsize = options->maxsize;
-    atomic_init(&queue->closed, 0);
-    atomic_init(&queue->retiring, 0);
-    kin__gate_renew(&queue->not_empty);
-    kin__gate_renew(&queue->not_full);
+    begin(queue, options);
+    rv = kin__meter_begin(&queue->meter);
+    if (rv < 0) {
+        kin__block_free(ring.at);
+        kin__block_free(queue);
+        return rv;
+    }
     atomic_init(&queue->first, ring.self);
     atomic_init(&queue->last, ring.self);
     atomic_init(&queue->linking, kin__chain_begin(&ring));
@@ -81,6 +98,7 @@ int kin_queue_close(kin_queue *queue)
     atomic_store(&queue->closed, 1);
     kin__gate_open(&queue->not_empty);
     kin__gate_open(&queue->not_full);
+    kin__gate_open(&queue->all_done);
     return 0;
 }
 
@@ -99,6 +117,7 @@ static void free_ring(kin_queue *queue, const kin__ring *ring)
         ticket = kin__gate_ticket(&queue->not_empty);
     }
     KIN__STEP("queue.drained");
+    kin__chain_drop(queue, ring); /* so that another can go on when we die */
     kin__block_discard(ring->self);
     KIN__STEP("queue.ring_freed");
 }
@@ -113,6 +132,7 @@ void kin_queue_free(kin_queue *queue)
         kin_log(KIN_LOG_ERROR, "kin_queue_free: %s", kin_errmsg());
         return;
     }
+    atomic_store(&queue->closed, KIN__QUEUE_FREED);
     kin__chain_settle(queue);
     kin__ring ring = kin__ring_at(atomic_load(&queue->first));
     while (ring.at != NULL) {
@@ -120,9 +140,18 @@ void kin_queue_free(kin_queue *queue)
         free_ring(queue, &ring);
         ring = kin__ring_at(next);
     }
+    kin_lock_done(&queue->meter.lock);
     (void)kin__block_discard(self);
     kin__gate_wake(&queue->not_empty);
     kin__gate_wake(&queue->not_full);
+    kin__gate_wake(&queue->all_done);
+}
+
+static bool add_length(const kin__ring *ring, void *ctx)
+{
+    uint64_t *length = ctx;
+    *length += kin__ring_length(ring);
+    return true;
 }
 
 int64_t kin_queue_qsize(kin_queue *queue)
@@ -131,13 +160,40 @@ int64_t kin_queue_qsize(kin_queue *queue)
     if (rv < 0) {
         return rv;
     }
-    uint64_t length = 0;
-    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
-    for (unsigned i = 0; i < RINGS_COUNTED && ring.at != NULL; i++) {
-        length += kin__ring_length(&ring);
-        ring = kin__ring_at(kin__ring_next(&ring));
-    }
+    uint64_t length;
+    unsigned tries = TRIES;
+    do {
+        length = 0;
+    } while (!kin__chain_each(queue, add_length, &length) && --tries > 0);
     return (int64_t)length;
+}
+
+static bool is_all_taken(const kin__ring *ring, void *ctx)
+{
+    bool *empty = ctx;
+    *empty = !kin__ring_has_more(ring);
+    return *empty;
+}
+
+int kin_queue_empty(kin_queue *queue)
+{
+    bool empty = true;
+    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_empty: the queue");
+    if (rv == 0) {
+        for (unsigned i = 0; i < TRIES && !kin__chain_each(queue, is_all_taken, &empty); i++) {
+        }
+    }
+    return rv < 0 ? rv : empty;
+}
+
+int kin_queue_full(kin_queue *queue)
+{
+    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_full: the queue");
+    if (rv < 0 || queue->metered) {
+        return rv < 0 ? rv : kin__meter_is_full(queue);
+    }
+    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
+    return queue->maxsize != 0 && ring.at != NULL && kin__ring_is_full(&ring, queue->maxsize);
 }
 
 /* For kin_dump. */
@@ -155,131 +211,4 @@ static void tell(const void *p, FILE *stream)
 __attribute__((constructor)) static void be_told_of(void)
 {
     kin__dump_add(KIN__QUEUE, "queue", tell);
-}
-
-/* ---- putting --------------------------------------------------------------------------------- */
-
-static int put(kin_queue *queue, kin__parcel *p, double timeout)
-{
-    int64_t deadline;
-    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_put: the queue");
-    rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
-    rv = rv < 0 ? rv : kin__parcel_pack(p, "kin_queue_put");
-    if (rv < 0) {
-        return rv;
-    }
-    kin__claim claim;
-    rv = kin__queue_claim(queue, deadline, &claim);
-    if (rv < 0) {
-        kin__parcel_abandon(p);
-        return rv;
-    }
-    kin__parcel_fill(p, claim.cell);
-    KIN__STEP("queue.filled");
-    kin__queue_publish(queue, &claim);
-    return 0;
-}
-
-int kin_queue_put(kin_queue *queue, kin_obj object, double timeout)
-{
-    kin__parcel p = { .kind = KIN__CELL_OBJECT, .object = object };
-    int rv = kin__flat_size(object, &p.size);
-    rv = rv < 0 ? rv : put(queue, &p, timeout);
-    kin__obj_drop(object);
-    return rv;
-}
-
-int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double timeout)
-{
-    if (bytes == NULL && size != 0) {
-        return kin__fail(KIN_EINVAL, "kin_queue_put_bytes: %zu bytes at NULL", size);
-    }
-    kin__parcel p = { .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size };
-    return put(queue, &p, timeout);
-}
-
-/* ---- getting --------------------------------------------------------------------------------- */
-
-/* A message that is ours to take: it stays in its cell until it is copied out, so that it is still
- * there when we die, or run out of memory, on the way. */
-typedef struct arrival {
-    kin__claim claim;
-    const void *bytes; /* in the cell, or in its block; NULL when the cell says nonsense */
-} arrival;
-
-static int receive(kin_queue *queue, const kin__want *want, double timeout, arrival *ret)
-{
-    int64_t deadline;
-    int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_get: the queue");
-    rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
-    rv = rv < 0 ? rv : kin__queue_take(queue, want, deadline, &ret->claim);
-    if (rv < 0) {
-        return rv;
-    }
-    ret->bytes = kin__claim_bytes(&ret->claim);
-    return 0;
-}
-
-/* The message has been copied out, or cannot be: it leaves the queue. */
-static void consume(kin_queue *queue, const arrival *a)
-{
-    void *block = kin__claim_own(&a->claim);
-    kin__queue_finish(queue, &a->claim);
-    if (block != NULL) {
-        kin__block_free(block);
-    }
-}
-
-static int corrupt(void)
-{
-    return kin__fail(KIN_ECORRUPT, "kin_queue_get: a message's bytes are not where its cell says");
-}
-
-int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
-{
-    if (ret_object == NULL) {
-        return kin__fail(KIN_EINVAL, "kin_queue_get: the place for the message is NULL");
-    }
-    const kin__want any = { .kind = KIN__CELL_OBJECT | KIN__CELL_BYTES, .room = SIZE_MAX };
-    arrival a;
-    int rv = receive(queue, &any, timeout, &a);
-    if (rv < 0) {
-        return rv;
-    }
-    kin_obj object = { 0 };
-    if (a.bytes == NULL) {
-        rv = corrupt();
-    } else if (a.claim.kind & KIN__CELL_BYTES) {
-        object = kin_bytes(a.bytes, a.claim.size);
-        rv = kin__obj_check(object, "kin_queue_get");
-    } else {
-        rv = kin__flat_read(a.bytes, a.claim.size, &object);
-    }
-    if (rv == KIN_ENOMEM) {
-        kin__queue_return(queue, &a.claim);
-        return rv;
-    }
-    consume(queue, &a);
-    if (rv == 0) {
-        *ret_object = object;
-    }
-    return rv;
-}
-
-ssize_t kin_queue_get_bytes(kin_queue *queue, void *buffer, size_t room, double timeout)
-{
-    if (buffer == NULL && room != 0) {
-        return kin__fail(KIN_EINVAL, "kin_queue_get_bytes: the buffer is NULL");
-    }
-    const kin__want want = { .kind = KIN__CELL_BYTES, .room = room };
-    arrival a;
-    int rv = receive(queue, &want, timeout, &a);
-    if (rv < 0) {
-        return rv;
-    }
-    if (a.bytes != NULL && a.claim.size != 0) {
-        memcpy(buffer, a.bytes, a.claim.size);
-    }
-    consume(queue, &a);
-    return a.bytes != NULL ? (ssize_t)a.claim.size : corrupt();
 }

@@ -11,6 +11,10 @@
  *   R3  The last cell of a closed queue that is finished opens not_empty: who sleeps there may go.
  *   R4  kin_wait's look is a take that accepts no message: so it finds what a get would, does what
  *       a get does for the dead, and claims nothing.
+ *   R5  A take from a queue that can be joined opens all_done: who joins must see that somebody
+ *       holds a message now (done.c).
+ *   R6  Who waits for room spins until there is some more of it than he needs: to take each cell
+ *       the moment that it is free costs both sides its cache line at every message.
  *
  * Not here. The cells (ring/), the chain (chain.c).
  */
@@ -19,71 +23,34 @@
 
 #include <errno.h>
 
-#define TURNS 1000 /* of one try; more of them, and something is wrong: the next try may tell */
-
-/* One try to claim a cell to put into. */
-static enum kin__found try_claim(kin_queue *queue, kin__claim *ret)
-{
-    for (int turn = 0; turn < TURNS; turn++) {
-        kin__ring last = kin__chain_last(queue);
-        if (atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
-            return KIN__OVER;
-        }
-        if (last.at == NULL) {
-            return KIN__HELD; /* the chain moved on while we looked */
-        }
-        enum kin__found found = kin__ring_claim(&last, queue->maxsize, ret);
-        if (found == KIN__GOT || (found != KIN__OVER && queue->maxsize != 0)) {
-            return found;
-        }
-        if (found != KIN__OVER && kin__chain_grow(queue, &last) < 0) {
-            return KIN__NO_MEMORY;
-        }
-    }
-    return KIN__HELD;
-}
-
-/* One try to claim the oldest message. */
-static enum kin__found try_take(kin_queue *queue, const kin__want *want, bool ask, kin__claim *ret)
-{
-    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
-    kin__id holder = KIN__NOBODY;
-    for (unsigned turn = 0; turn < TURNS && ring.at != NULL; turn++) {
-        enum kin__found found = kin__ring_take(&ring, want, ask, ret);
-        holder = ret->holder != KIN__NOBODY ? ret->holder : holder;
-        kin__ref next = kin__ring_next(&ring);
-        if (found == KIN__NONE && (next != 0 || atomic_load(&queue->closed))) {
-            (void)kin__ring_seal(&ring); /* or a producer was faster: either way, look again */
-        } else if (found == KIN__OVER && next != 0) {
-            if (kin__ring_is_done(&ring)) {
-                kin__chain_retire(queue, &ring);
-            }
-            ring = kin__ring_at(next);
-        } else if (found == KIN__OVER) {
-            bool last = kin__ring_is_done(&ring) && kin__block_is_shared(ring.self);
-            return last ? KIN__OVER : KIN__HELD; /* of a ring that is gone we know nothing */
-        } else {
-            ret->holder = holder;
-            return found == KIN__NONE && holder != KIN__NOBODY ? KIN__HELD : found;
-        }
-    }
-    return KIN__HELD; /* the chain moved on while we looked */
-}
-
 /* ---- sleeping -------------------------------------------------------------------------------- */
 
 typedef struct attempt {
     kin_queue *queue;
     kin__ref self;         /* which queue we came for: another may lie there when we wake */
     const kin__want *want; /* NULL: a put */
+    size_t size;           /* of what shall be put */
     kin__claim *ret;
     enum kin__found found;
 } attempt;
 
+static bool has_waiting_producers(const kin_queue *queue)
+{
+    return queue->maxsize != 0 || queue->metered || queue->wait_for_memory;
+}
+
 static bool try_once(attempt *a, bool ask)
 {
-    a->found =
-        a->want != NULL ? try_take(a->queue, a->want, ask, a->ret) : try_claim(a->queue, a->ret);
+    if (a->want != NULL) {
+        a->found = kin__chain_take(a->queue, a->want, ask, a->ret);
+    } else if (a->queue->metered) {
+        a->found = kin__meter_claim(a->queue, a->size, ask, a->ret);
+    } else {
+        a->found = kin__chain_claim(a->queue, a->ret);
+    }
+    if (a->found == KIN__NO_MEMORY && a->queue->wait_for_memory) {
+        a->found = KIN__HELD;
+    }
     return a->found != KIN__NONE && a->found != KIN__HELD;
 }
 
@@ -92,11 +59,25 @@ static bool try_in_spin(void *ctx)
     return try_once(ctx, false);
 }
 
+static bool try_when_roomy(void *ctx)
+{
+    attempt *a = ctx;
+    const kin__ring *last = kin__ring_known(atomic_load(&a->queue->last));
+    bool waits = last != NULL && kin__ring_is_last(last) && a->queue->cells != 0 &&
+                 !kin__ring_is_roomy(last, a->queue->cells);
+    return !waits && try_once(a, false);
+}
+
 static int refused(const attempt *a)
 {
     if (!(a->ret->kind & a->want->kind)) {
         return kin__fail(KIN_ETYPE,
                          "kin_queue_get_bytes: the next message is an object, not bytes");
+    }
+    if (a->ret->size < a->want->least) {
+        return kin__fail(KIN_ERANGE,
+                         "kin_queue_get_array: the next message has %u bytes, an item has %zu",
+                         a->ret->size, a->want->least);
     }
     return kin__fail(KIN_EBUFTOOSHORT,
                      "kin_queue_get_bytes: the next message has %u bytes, the buffer has %zu",
@@ -136,6 +117,9 @@ static int fail_freed(const attempt *a)
         kin__queue_return(a->queue, a->ret);
     } else if (a->found == KIN__GOT) {
         kin__ring_forgo(a->ret);
+        if (a->queue->metered) {
+            kin__meter_end(a->queue);
+        }
     }
     return kin__fail(KIN_ECLOSED, "%s: the queue was freed meanwhile",
                      a->want != NULL ? "kin_queue_get" : "kin_queue_put");
@@ -146,7 +130,8 @@ static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
     for (bool late = !kin__may_wait(deadline);;) {
         uint32_t ticket = kin__gate_ticket(gate);
         bool found = try_once(a, true);
-        if (kin__block_ref(a->queue) != a->self) {
+        bool freed = !found && atomic_load(&a->queue->closed) == KIN__QUEUE_FREED;
+        if (freed || kin__block_ref(a->queue) != a->self) {
             return fail_freed(a);
         }
         if (found || late) {
@@ -172,10 +157,13 @@ static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
     if (try_once(a, false)) {
         return outcome(a);
     }
-    if (a->found == KIN__NONE && !kin__may_wait(deadline)) {
+    a->self = kin__block_ref(a->queue);
+    bool asks = a->queue->metered || a->queue->ack; /* the dead may be behind those who live */
+    if (a->found == KIN__NONE && !kin__may_wait(deadline) && !asks) {
         return give_up(a, deadline);
     }
-    if (kin__may_wait(deadline) && kin__spin(try_in_spin, a)) {
+    bool (*ready)(void *) = a->want != NULL ? try_in_spin : try_when_roomy;
+    if (kin__may_wait(deadline) && kin__spin(ready, a)) {
         return outcome(a);
     }
     return sleep_and_try(a, gate, deadline);
@@ -183,9 +171,9 @@ static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
 
 /* ---- the two ends ---------------------------------------------------------------------------- */
 
-int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret)
+int kin__queue_claim(kin_queue *queue, size_t size, int64_t deadline, kin__claim *ret)
 {
-    attempt a = { .queue = queue, .self = kin__block_ref(queue), .ret = ret };
+    attempt a = { .queue = queue, .size = size, .ret = ret };
     int rv = obtain(&a, &queue->not_full, deadline);
     if (rv == 0) {
         kin__gate_open(&queue->not_empty); /* R1 */
@@ -193,37 +181,77 @@ int kin__queue_claim(kin_queue *queue, int64_t deadline, kin__claim *ret)
     return rv;
 }
 
-void kin__queue_publish(kin_queue *queue, const kin__claim *claim)
+void kin__queue_publish(kin_queue *queue, const kin__claim *first, uint32_t n)
 {
-    kin__ring_publish(claim);
+    if (n > 0) {
+        kin__ring_publish_run(first, n);
+    }
+    if (queue->metered) {
+        kin__meter_end(queue);
+    }
     kin__gate_open(&queue->not_empty);
 }
 
 int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, kin__claim *ret)
 {
-    attempt a = { .queue = queue, .self = kin__block_ref(queue), .want = want, .ret = ret };
+    attempt a = { .queue = queue, .want = want, .ret = ret };
     int rv = obtain(&a, &queue->not_empty, deadline);
-    if (rv == 0 && queue->maxsize != 0) {
+    if (rv == 0 && has_waiting_producers(queue)) {
         kin__gate_open(&queue->not_full); /* R2 */
+    }
+    if (rv == 0 && queue->joinable) {
+        kin__gate_open(&queue->all_done); /* R5 */
     }
     return rv;
 }
 
-void kin__queue_finish(kin_queue *queue, const kin__claim *claim)
+void kin__queue_finished(kin_queue *queue)
 {
-    kin__ring_finish(claim);
-    if (queue->maxsize != 0) {
+    if (has_waiting_producers(queue)) {
         kin__gate_open(&queue->not_full);
     }
     if (atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
         kin__gate_open(&queue->not_empty); /* R3 */
     }
+    if (queue->ack) {
+        kin__gate_open(&queue->all_done);
+    }
+}
+
+void kin__queue_finish(kin_queue *queue, const kin__claim *claim)
+{
+    if (queue->metered) {
+        kin__meter_finish(queue, claim, 1, kin__meter_cost(claim->size));
+    } else {
+        kin__ring_finish(claim);
+    }
+    kin__queue_finished(queue);
 }
 
 void kin__queue_return(kin_queue *queue, const kin__claim *claim)
 {
     kin__ring_return(claim);
     kin__gate_open(&queue->not_empty);
+}
+
+int kin__queue_await_memory(kin_queue *queue, int64_t deadline, int code)
+{
+    if (!queue->wait_for_memory || code != KIN_ENOMEM) {
+        return code;
+    }
+    uint32_t ticket = kin__gate_ticket(&queue->not_full);
+    if (atomic_load(&queue->closed)) {
+        return kin__fail(KIN_ECLOSED, "kin_queue_put: the queue is closed");
+    }
+    if (!kin__may_wait(deadline)) {
+        return kin__fail(KIN_EFULL, "kin_queue_put: the family's memory is full");
+    }
+    kin__note_wait(queue);
+    int rv = kin__gate_sleep(&queue->not_full, ticket, deadline, true);
+    kin__note_woken(queue);
+    return rv == KIN_ETIMEDOUT
+               ? kin__fail(rv, "kin_queue_put: memory stayed full for as long as the timeout")
+               : rv;
 }
 
 /* ---- for kin_wait ---------------------------------------------------------------------------- */
@@ -237,7 +265,7 @@ static int look_at_queue(kin_waitable *thing, bool first, bool *ret_held)
     if (rv < 0) {
         return rv;
     }
-    enum kin__found found = try_take(queue, &nothing, true, &unused);
+    enum kin__found found = kin__chain_take(queue, &nothing, true, &unused);
     if (kin__block_ref(queue) != thing->note) {
         return first ? kin__fail(KIN_EFREED, "the queue was freed")
                      : kin__fail(KIN_ECLOSED, "the queue was freed meanwhile");

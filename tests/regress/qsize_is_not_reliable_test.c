@@ -27,9 +27,11 @@ EACH_METHOD(what_was_put_is_counted_and_can_be_had_at_once)
 {
     kin_queue *queue = new_queue();
     CHECK_EQ(kin_queue_qsize(queue), 0);
+    CHECK_EQ(kin_queue_empty(queue), 1);
     for (int i = 1; i <= 3; i++) {
         CHECK_OK(kin_queue_put(queue, kin_int(i), 0));
         CHECK_EQ(kin_queue_qsize(queue), i); /* at once: no thread has it in its hand */
+        CHECK_EQ(kin_queue_empty(queue), 0);
     }
     CHECK_EQ(run_by(method, put_three, kin_args(kin_shared(queue))), 0);
     CHECK_EQ(kin_queue_qsize(queue), 6);
@@ -39,6 +41,7 @@ EACH_METHOD(what_was_put_is_counted_and_can_be_had_at_once)
         kin_obj o;
         CHECK_OK(kin_queue_get(queue, &o, 0));
         CHECK_EQ(kin_queue_qsize(queue), i);
+        CHECK_EQ(kin_queue_empty(queue), i == 0);
     }
     kin_queue_free(queue);
 }

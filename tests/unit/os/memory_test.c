@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -354,4 +355,30 @@ TEST(without_descriptors_there_is_no_memory_file)
         SKIP("valgrind has descriptors in reserve");
     }
     CHECK_EQ(test_join(test_child(open_without_descriptors, NULL)), EMFILE);
+}
+
+/* ---- memory of a thread ------------------------------------------------------------------ */
+
+static void *keep(void *ctx)
+{
+    void **kept = ctx;
+    for (int i = 0; i < 3 && kin__os_keep_for_thread(kept[i]) == 0; i++) {
+        ctx = NULL;
+    }
+    return ctx;
+}
+
+/* What is kept last. Under LeakSanitizer it shows that the thread's end frees it, and that nothing
+ * is freed twice. */
+TEST(what_is_kept_for_a_thread_goes_with_it)
+{
+    void *replaced = malloc(10);
+    void *kept[3] = { NULL, replaced, malloc(1000) };
+    pthread_t thread;
+    void *failed;
+    CHECK_EQ(pthread_create(&thread, NULL, keep, kept), 0);
+    CHECK_EQ(pthread_join(thread, &failed), 0);
+    CHECK_NULL(failed);
+    free(replaced); /* is not the thread's any more */
+    CHECK_EQ(kin__os_keep_for_thread(NULL), 0);
 }

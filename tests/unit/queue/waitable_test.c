@@ -117,13 +117,13 @@ static int claim_and_stop(void *ctx)
 {
     struct scene *s = ctx;
     kin__claim claim;
-    if (kin__queue_claim(s->queue, KIN__NEVER, &claim) < 0) {
+    if (kin__queue_claim(s->queue, 0, KIN__NEVER, &claim) < 0) {
         return 1;
     }
     raise(SIGSTOP);
     atomic_store(&claim.cell->kind, KIN__CELL_BYTES);
     atomic_store(&claim.cell->size, 0);
-    kin__queue_publish(s->queue, &claim);
+    kin__queue_publish(s->queue, &claim, 1);
     return 0;
 }
 

@@ -18,7 +18,7 @@ static void put(const kin__ring *ring, kin__parcel *p)
     kin__claim claim;
     CHECK_OK(kin__parcel_pack(p, "put"));
     CHECK_EQ(kin__ring_claim(ring, 0, &claim), KIN__GOT);
-    kin__parcel_fill(p, claim.cell);
+    CHECK_OK(kin__parcel_fill(p, &claim));
     kin__ring_publish(&claim);
 }
 
@@ -30,7 +30,7 @@ static void get(const kin__ring *ring, const void *bytes, size_t size)
     const void *arrived = kin__claim_bytes(&claim);
     CHECK(arrived != NULL && memcmp(arrived, bytes, size) == 0);
     void *block = kin__claim_own(&claim);
-    CHECK_EQ(block != NULL, size > KIN__CELL_ROOM);
+    CHECK_EQ(block != NULL, size > KIN__BESIDE_MOST);
     kin__ring_finish(&claim);
     if (block != NULL) {
         kin__block_free(block);
@@ -39,7 +39,9 @@ static void get(const kin__ring *ring, const void *bytes, size_t size)
 
 TEST(bytes_come_out_as_they_went_in_small_or_apart)
 {
-    static const size_t sizes[] = { 0, 1, KIN__CELL_ROOM, KIN__CELL_ROOM + 1, 5000 };
+    static const size_t sizes[] = { 0,    1,   KIN__CELL_ROOM,   KIN__CELL_ROOM + 1,
+                                    4096, 200, KIN__BESIDE_MOST, KIN__BESIDE_MOST + 1,
+                                    5000 };
     unsigned char bytes[5000];
     memset(bytes, 'k', sizeof bytes);
     kin__ring ring = new_ring();
@@ -49,6 +51,44 @@ TEST(bytes_come_out_as_they_went_in_small_or_apart)
         put(&ring, &p);
         get(&ring, bytes, sizes[i]);
     }
+    CHECK(kin__ring_drain(&ring));
+    kin__block_discard(ring.self);
+}
+
+TEST(a_block_stays_beside_its_cell_and_is_used_again)
+{
+    char bytes[200] = "once";
+    kin__ring ring = new_ring();
+    kin__ref beside = 0;
+    for (int i = 0; i < 12; i++) {
+        kin__parcel p = { .kind = KIN__CELL_BYTES, .bytes = bytes, .size = sizeof bytes };
+        put(&ring, &p);
+        get(&ring, bytes, sizeof bytes);
+        if (i % 4 == 0) {
+            kin__ref now = atomic_load(&ring.at->cells[0].apart);
+            CHECK(now != 0 && (i == 0 || now == beside));
+            beside = now;
+        }
+    }
+    CHECK(kin__ring_drain(&ring));
+    CHECK(!kin__block_is_shared(beside));
+    kin__block_discard(ring.self);
+}
+
+TEST(in_a_ring_of_many_cells_no_blocks_stay)
+{
+    char bytes[200] = "once";
+    kin__ring ring;
+    CHECK_OK(kin__ring_new(65536, 0, &ring));
+    kin__block_give(ring.at);
+    kin__parcel p = { .kind = KIN__CELL_BYTES, .bytes = bytes, .size = sizeof bytes };
+    kin__claim claim;
+    put(&ring, &p);
+    CHECK_EQ(kin__ring_take(&ring, &anything, true, &claim), KIN__GOT);
+    void *block = kin__claim_own(&claim);
+    kin__ring_finish(&claim);
+    CHECK(block != NULL && atomic_load(&claim.cell->apart) == 0);
+    kin__block_free(block);
     CHECK(kin__ring_drain(&ring));
     kin__block_discard(ring.self);
 }

@@ -57,7 +57,9 @@ static void wind_on(const kin__ring *ring, uint64_t position)
         atomic_store(&cell_of(ring, at)->state, (uint64_t)1 << 61 | at << 27 | serial);
     }
     atomic_store(&ring->at->head, serial << 34 | position);
+    atomic_store(&ring->at->taking, serial << 34 | position);
     atomic_store(&ring->at->tail, serial << 34 | position);
+    atomic_store(&ring->at->head_seen, serial << 34 | position);
 }
 
 /* ---- order, bounds, wrapping --------------------------------------------------------------- */
