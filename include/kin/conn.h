@@ -8,7 +8,8 @@
  *     KIN_CHECK(kin_conn_recv(ours, &answer, 1.0));
  *
  * Between relatives any object goes, with the queues, locks, connections and descriptors in it, and
- * large ones are handed over in the family's memory, without a copy through the kernel. A stranger
+ * large ones are handed over in the family's memory, without a copy through the kernel; small ones
+ * too, while the receiver is awake: that is fifty times as fast as to wake him. A stranger
  * is met at an address (kin/listener.h): what goes over the wire then is what Python's
  * multiprocessing.connection sends and reads, objects as pickles (kin/pickle.h), so he may be a
  * Python program.
@@ -113,8 +114,10 @@ KIN_API int kin_take_descriptor(kin_obj o);
 KIN_API int kin_conn_poll(kin_conn *conn, double timeout);
 
 /* A descriptor that polls readable when there is something; the connection's. Only what a receive
- * has left (KIN_EBUFTOOSHORT, KIN_ENOMEM) may lie here already: kin_conn_poll and kin_wait know.
- * KIN_ECLOSED. */
+ * has left (KIN_EBUFTOOSHORT, KIN_ENOMEM) may lie here already, or what a relative has sent before
+ * the first call of this: kin_conn_poll and kin_wait know. So call it before the first receive, or
+ * then receive until kin_conn_poll(conn, 0) says 0. From the first call on, each message to this
+ * end takes the kernel's way, which is slower. KIN_ECLOSED. */
 KIN_API int kin_conn_fileno(kin_conn *conn);
 
 /* Whether it was closed here; whether it receives, and sends. */

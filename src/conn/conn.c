@@ -26,6 +26,7 @@
 
 kin_conn *kin__conn_make(const kin_conn *like)
 {
+    kin__conn_prepare();
     kin_conn *conn = kin__os_calloc(1, sizeof *conn);
     if (conn == NULL) {
         (void)kin__fail(KIN_ENOMEM, "no memory for a connection");
@@ -37,6 +38,8 @@ kin_conn *kin__conn_make(const kin_conn *like)
     conn->family = like->family;
     conn->post = like->post;
     conn->end = like->end;
+    conn->in = conn->post != 0 ? kin__post_lane(conn->post, conn->end) : NULL;
+    conn->out = conn->post != 0 ? kin__post_lane(conn->post, 1 - conn->end) : NULL;
     conn->inbox.limit = conn->family ? UINT64_MAX : (uint64_t)1 << 30;
     if (kin__local_enter(conn, &kin__conn_ops) < 0) {
         kin__os_free(conn);
@@ -140,6 +143,7 @@ int kin__conn_enter(kin_conn *conn, const char *verb)
 
 static void close_descriptor(kin_conn *conn)
 {
+    kin__lane_close(conn);
     kin__os_close(conn->stream.fd);
     if (conn->post != 0) {
         kin__post_closed(conn->post, conn->end);
@@ -245,9 +249,32 @@ void kin__conn_end(const kin__call *call)
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
-bool kin__conn_has_pending(kin_conn *conn)
+bool kin__conn_has_pending(const kin_conn *conn)
 {
-    return atomic_load(&conn->inbox.waiting);
+    return atomic_load(&conn->inbox.waiting) || kin__lane_has(conn);
+}
+
+/* 1, 0, or a code. */
+static int poll_within(kin_conn *conn, int64_t deadline)
+{
+    bool waits = kin__may_wait(deadline);
+    if (waits && !kin__conn_has_pending(conn)) {
+        kin__lane_spin(conn);
+    }
+    if (kin__conn_has_pending(conn)) {
+        return 1;
+    }
+    if (waits) {
+        kin__lane_watch(conn);
+    }
+    int rv = 0;
+    if (!waits || !kin__conn_has_pending(conn)) {
+        rv = kin__os_stream_wait(conn->stream.fd, KIN__READ, deadline);
+    }
+    if (waits) {
+        kin__lane_leave(conn, false);
+    }
+    return rv == -ETIMEDOUT ? 0 : rv < 0 ? kin__conn_fail("kin_conn_poll", rv) : 1;
 }
 
 int kin_conn_poll(kin_conn *conn, double timeout)
@@ -260,12 +287,11 @@ int kin_conn_poll(kin_conn *conn, double timeout)
     }
     if (!conn->readable) {
         rv = kin__fail(KIN_ESTATE, "kin_conn_poll: this end only sends");
-    } else if (!kin__conn_has_pending(conn)) {
-        rv = kin__os_stream_wait(conn->stream.fd, KIN__READ, deadline);
-        rv = rv == 0 || rv == -ETIMEDOUT ? rv : kin__conn_fail("kin_conn_poll", rv);
+    } else {
+        rv = poll_within(conn, deadline);
     }
     kin__conn_leave(conn);
-    return rv == 0 ? 1 : rv == -ETIMEDOUT ? 0 : rv;
+    return rv;
 }
 
 int kin_conn_fileno(kin_conn *conn)
@@ -275,8 +301,39 @@ int kin_conn_fileno(kin_conn *conn)
         return rv;
     }
     int fd = conn->stream.fd;
+    kin__lane_be_loud(conn);
     kin__conn_leave(conn);
     return fd;
+}
+
+int kin__conn_fd(kin_conn *conn)
+{
+    int rv = kin__conn_enter(conn, "a connection that is waited for");
+    if (rv < 0) {
+        return rv;
+    }
+    int fd = conn->readable ? conn->stream.fd : kin__fail(KIN_ESTATE, "the connection only sends");
+    kin__conn_leave(conn);
+    return fd;
+}
+
+int kin__conn_watch(kin_conn *conn)
+{
+    int rv = kin__conn_enter(conn, "a connection that is waited for");
+    if (rv == 0) {
+        kin__lane_watch(conn);
+        kin__conn_leave(conn);
+    }
+    return rv;
+}
+
+/* Closed meanwhile: then the end may be gone, and with it the lane. */
+void kin__conn_unwatch(kin_conn *conn)
+{
+    if (!kin_conn_closed(conn) && kin__conn_enter(conn, "a connection that was waited for") == 0) {
+        kin__lane_leave(conn, false);
+        kin__conn_leave(conn);
+    }
 }
 
 int kin_conn_set_limit(kin_conn *conn, uint64_t size)

@@ -4,7 +4,10 @@
  * Python sends: its length and its bytes, and what they mean is the receiver's business. Between
  * relatives it begins with a head of 64 bytes, which says whether it is an object or bytes, and has
  * the first 48 of these in it: so a small letter is one system call on either side. A large one
- * lies in a block of the family's memory (post.c), and only its head goes through the kernel.
+ * lies in a block of the family's memory (post.c), and only its head goes through the kernel. And
+ * while the receiver is awake, nothing does: letters lie in a ring beside the socket (lane.c). So
+ * what there is to receive lies in the inbox, the lane or the socket, and is received in this
+ * order.
  *
  *      to a stranger        +------------+--------------- - -       size up to 2^31 - 1: 4 bytes,
  *                           | size (BE)  | bytes                    big-endian; else -1, then 8
@@ -17,6 +20,7 @@
  *                                                            ^ or the block's ref, and its slot
  *
  *      send.c  ->  letter  ->  frame.c  ->  stream.c  ~ ~ ~  stream.c  ->  frame.c  ->  receive.c
+ *                         ->  lane.c  - - - - - - - - - - - - - - lane.c  ->
  *
  * Rules.
  *   R1  Nothing is read from a stream beyond the end of the letter that is being received: whoever
@@ -33,6 +37,8 @@
 #ifndef KIN_CONN_CONN_H
 #define KIN_CONN_CONN_H
 
+#include "../ring/room.h"
+#include "../sync/room.h"
 #include "room.h"
 
 /* ---- bytes (stream.c) -------------------------------------------------------------------- */
@@ -101,12 +107,24 @@ typedef struct kin__turn {
     _Atomic uint32_t word; /* whose it is, and whether somebody waits: turn.c */
 } kin__turn;
 
+/* A direction of a pipe in the family's memory, beside its socket: lane.c. */
+typedef struct kin__lane {
+    _Alignas(64) _Atomic uint32_t word; /* whether letters go there, or what is in the socket */
+    _Atomic kin__ref ring;              /* 0: none yet */
+    _Alignas(64) kin__gate gate;        /* senders who wait for room, or until it is open */
+} kin__lane;
+
 struct kin_conn {
     kin__stream stream;
     bool readable, writable;
     bool family;
-    unsigned end;  /* of the post: 0 or 1 */
-    kin__ref post; /* 0: none */
+    bool patient;   /* it waits until the socket is empty (kin__lane_catch_up), */
+    unsigned hurry; /* but not before so many letters */
+    unsigned taken; /* letters from the lane */
+    unsigned end;   /* of the post: 0 or 1 */
+    kin__ref post;  /* 0: none; then there are no lanes */
+    kin__lane *in, *out;
+    kin__ring in_ring, out_ring; /* of whose turn it is; `at` is NULL until there is one */
     _Atomic uint64_t users;
     kin__turn sending;
     kin__turn receiving;
@@ -163,6 +181,38 @@ int kin__inbox_bypass(const kin__call *call, int ret_fds[KIN__DESCRIPTORS_MOST])
 /* The letter was handed out, or is given up. */
 void kin__inbox_clear(kin__inbox *inbox);
 
+/* ---- beside the socket (lane.c) -------------------------------------------------------------- */
+
+/* In a new post. And of its ring, when nobody will receive any more: frees what is in there, and at
+ * last the ring; false when somebody still has a hand in it. */
+void kin__lane_begin(kin__lane *lane);
+bool kin__lane_empty(kin__ref ring, bool last);
+
+/* Whether the next letter will probably go there: then it had better be in a block, or be small.
+ * And the same in a send, after a moment's patience with a receiver who is behind. */
+bool kin__lane_is_open(const kin_conn *conn);
+bool kin__lane_catch_up(const kin__call *call, size_t size);
+
+/* True: the letter is on its way, and the receiver's. False: it is to go through the socket (NULL:
+ * it has to), which is noted; kin__lane_take_back when nothing of it was written there. */
+bool kin__lane_put(const kin__call *call, const kin__parcel *parcel);
+void kin__lane_take_back(kin_conn *conn);
+
+/* Before the head of a letter is read from the socket, and after. 1: a letter has come by the lane
+ * and is in the inbox, and nothing is to be read; 0: read, then leave; or a code. */
+int kin__lane_enter(const kin__call *call);
+void kin__lane_leave(kin_conn *conn, bool has_read);
+
+/* For whoever does not receive. Whether a letter is there, or about to be; waiting for that for a
+ * moment; around a poll of the descriptor, with a look after watch: watch and leave. */
+bool kin__lane_has(const kin_conn *conn);
+void kin__lane_spin(kin_conn *conn);
+void kin__lane_watch(kin_conn *conn);
+
+/* The descriptor tells of all letters from now on. This process's copy of the end is closed. */
+void kin__lane_be_loud(kin_conn *conn);
+void kin__lane_close(kin_conn *conn);
+
 /* ---- what is on its way in the family's memory (post.c) -------------------------------------- */
 
 #define KIN__APART 16384 /* bytes from which on a letter goes that way */
@@ -173,8 +223,8 @@ kin__ref kin__post_new(const int ends[2], bool duplex);
 /* Which one it is of, and whether it goes both ways. False: there is no such post. */
 bool kin__post_is_duplex(kin__ref post, bool *ret_duplex);
 
-/* A block for a letter, with its bytes at *ret_bytes; NULL: it had better go through the socket. */
-void *kin__post_block(kin__ref post, size_t size, uint32_t kind, void **ret_bytes);
+/* The lane to an end. It is there as long as somebody has that end, or the other. */
+kin__lane *kin__post_lane(kin__ref post, unsigned to);
 
 /* Puts it on its way to an end: from now on it is the family's. False when it is full there. And
  * takes it back, when the letter could not be sent: false when it is gone. */
@@ -182,7 +232,7 @@ bool kin__post_put(kin__ref post, unsigned to, void *block, kin__letter_head *he
 bool kin__post_take_back(kin__ref post, unsigned to, const kin__letter_head *head);
 
 /* It has arrived: ours, to be freed; NULL when it is gone. */
-void *kin__post_take(kin__ref post, unsigned at, const kin__letter_head *head, void **ret_bytes);
+void *kin__post_take(kin__ref post, unsigned at, const kin__letter_head *head);
 
 /* This process has closed one of the ends: whether that was the last copy, and what then. */
 void kin__post_closed(kin__ref post, unsigned end);

@@ -166,6 +166,22 @@ static int read_head_with_fds(const kin__call *call)
     return 0;
 }
 
+/* Its kind and size are known, and its body where it is whole. */
+static int note_announced(const kin__call *call)
+{
+    kin__inbox *in = &call->conn->inbox;
+    if (in->size > in->limit || in->size > SIZE_MAX / 2) {
+        uint64_t size = in->size;
+        give_up(in);
+        return kin__fail(KIN_ERANGE, "%s: a message of %llu bytes is larger than the limit",
+                         call->verb, (unsigned long long)size);
+    }
+    in->announced = true;
+    bool whole = in->size == 0 || in->body != NULL || in->kind & KIN__LETTER_APART;
+    atomic_store(&in->waiting, whole);
+    return 0;
+}
+
 /* Descriptors by themselves come with one byte that says how many there are. A byte that came
  * without any, or is a mark's, is the first one of a letter. */
 int kin__inbox_bypass(const kin__call *call, int ret_fds[KIN__DESCRIPTORS_MOST])
@@ -175,10 +191,15 @@ int kin__inbox_bypass(const kin__call *call, int ret_fds[KIN__DESCRIPTORS_MOST])
     if (in->head_size > 0) {
         return 0;
     }
+    int rv = kin__lane_enter(call);
+    if (rv != 0) {
+        return rv < 0 ? rv : note_announced(call);
+    }
     ssize_t n;
     do {
         n = kin__stream_receive(&call->conn->stream, &message, call->deadline);
     } while (n > 0 && message.n_fds == 0 && take_answer(call->conn));
+    kin__lane_leave(call->conn, n > 0 && in->head[0] != (unsigned char)KIN__MARK[0]);
     if (n <= 0) {
         return fail_read(call, n);
     }
@@ -213,7 +234,12 @@ static int announce_stranger(const kin__call *call)
 static int announce_relative(const kin__call *call)
 {
     kin__inbox *in = &call->conn->inbox;
-    int rv = read_head_with_fds(call);
+    int rv = kin__lane_enter(call);
+    if (rv != 0) {
+        return rv < 0 ? rv : 0;
+    }
+    rv = read_head_with_fds(call);
+    kin__lane_leave(call->conn, rv == 0);
     if (rv < 0) {
         return rv;
     }
@@ -242,19 +268,7 @@ int kin__inbox_announce(const kin__call *call)
         return 0;
     }
     int rv = call->conn->family ? announce_relative(call) : announce_stranger(call);
-    if (rv < 0) {
-        return rv;
-    }
-    if (in->size > in->limit || in->size > SIZE_MAX / 2) {
-        uint64_t size = in->size;
-        give_up(in);
-        return kin__fail(KIN_ERANGE, "%s: a message of %llu bytes is larger than the limit",
-                         call->verb, (unsigned long long)size);
-    }
-    in->announced = true;
-    bool whole = in->size == 0 || in->body != NULL || in->kind & KIN__LETTER_APART;
-    atomic_store(&in->waiting, whole);
-    return 0;
+    return rv < 0 ? rv : note_announced(call);
 }
 
 /* ---- the body -------------------------------------------------------------------------------- */
@@ -299,10 +313,9 @@ static int take_block(const kin__call *call)
 {
     kin__inbox *in = &call->conn->inbox;
     kin__letter_head head;
-    void *body = NULL;
     memcpy(&head, in->head, sizeof head);
-    in->block = kin__post_take(call->conn->post, call->conn->end, &head, &body);
-    in->body = body;
+    in->block = kin__post_take(call->conn->post, call->conn->end, &head);
+    in->body = in->block;
     if (in->block == NULL) {
         kin__inbox_clear(in);
         return kin__fail(KIN_ECORRUPT, "%s: a message's bytes are not where they should be",

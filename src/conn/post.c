@@ -26,13 +26,15 @@
  *   R4  A post may be freed under a process that looks at it, and be another pipe's: what was read
  *       there counts only if the ref is still good afterwards.
  *   R5  Names mean something in one network: from another one nothing is ever freed.
+ *   R6  The lanes of a pipe (lane.c) lie in its post: what is in them, and their rings, go by R3.
  *
  * Death. Sender, between 1 and 2: the block is his, and is swept; R1 finds the slot. Between 2 and
  * 3: nobody hears of the letter; block and slot stay until that end is gone (R3). Receiver, between
  * 1 and 2: the same, his letter is lost with him. Between 2 and 3: swept, R1. Whoever frees (R3)
  * may die anywhere: the next one begins again.
  *
- * Not here. What is in a letter (send.c, receive.c).
+ * Not here. What is in a letter (send.c, receive.c); letters that need no head in the socket
+ * (lane.c).
  */
 #include "conn.h"
 
@@ -43,8 +45,13 @@
 #define NAME 40
 
 typedef struct row {
-    _Alignas(64) _Atomic kin__ref slots[SLOTS];
+    _Alignas(64) _Atomic kin__ref slots[SLOTS]; /* refs, with what is in the block */
+    kin__lane lane;
 } row;
+
+/* In a slot, where a large block's ref has zeros. */
+#define HOLDS_OBJECT ((kin__ref)1)
+#define MARKS ((kin__ref)3)
 
 typedef struct post {
     uint64_t key; /* random: the names of both sockets are made of it */
@@ -52,14 +59,6 @@ typedef struct post {
     bool duplex;
     row to[2];
 } post;
-
-/* A letter in its block. */
-typedef struct parcel {
-    uint64_t size;
-    uint32_t kind;
-    uint32_t spare;
-    unsigned char bytes[];
-} parcel;
 
 static void name_of(uint64_t key, unsigned end, char ret_name[NAME])
 {
@@ -80,6 +79,12 @@ bool kin__post_is_duplex(kin__ref ref, bool *ret_duplex)
     return p != NULL && kin__block_is_shared(ref);
 }
 
+kin__lane *kin__post_lane(kin__ref ref, unsigned to)
+{
+    post *p = at(ref);
+    return p != NULL ? &p->to[to & 1u].lane : NULL;
+}
+
 /* ---- the end: R3 ---------------------------------------------------------------------------- */
 
 static bool is_gone(const post *p, unsigned end)
@@ -89,22 +94,26 @@ static bool is_gone(const post *p, unsigned end)
     return kin__os_name_is_free(name);
 }
 
-static void discard(kin__ref ref)
+static void discard(kin__ref marked)
 {
-    const parcel *block = kin__block_at(ref, KIN__MESSAGE, NULL);
-    size_t room = block != NULL ? kin__block_size(block) : 0;
-    if (!kin__block_is_shared(ref) || room < sizeof *block) {
+    kin__ref ref = marked & ~MARKS;
+    const void *block = kin__block_at(ref, KIN__MESSAGE, NULL);
+    if (block == NULL || !kin__block_is_shared(ref)) {
         return; /* it was taken, or its sender died before he let go of it */
     }
-    if (block->kind & KIN__LETTER_OBJECT && block->size <= room - sizeof *block) {
-        kin__flat_discard(block->bytes, (size_t)block->size);
+    if (marked & HOLDS_OBJECT) {
+        kin__flat_discard(block, kin__block_size(block));
     }
     KIN__STEP("post.discarding");
     (void)kin__block_discard(ref);
 }
 
-static void empty(kin__ref ref, row *r)
+/* What is on its way there. `last`: nobody can send there any more, either. False when it cannot be
+ * emptied now. */
+static bool empty(kin__ref ref, row *r, bool last)
 {
+    kin__ref ring = atomic_load(&r->lane.ring);
+    bool all = !kin__block_is_shared(ref) || kin__lane_empty(ring, last); /* R4 */
     for (unsigned i = 0; i < SLOTS; i++) {
         kin__ref seen = atomic_load(&r->slots[i]);
         if (seen != 0 && kin__block_is_shared(ref)) { /* R4 */
@@ -113,6 +122,7 @@ static void empty(kin__ref ref, row *r)
             atomic_compare_exchange_strong(&r->slots[i], &seen, 0);
         }
     }
+    return all;
 }
 
 /* Looks at an end, and if that is gone at the other. */
@@ -126,9 +136,9 @@ static void settle(kin__ref ref, unsigned first)
     if (!kin__block_is_shared(ref) || !is_gone(&seen, first)) {
         return;
     }
-    empty(ref, &p->to[first]);
-    if (is_gone(&seen, 1 - first)) {
-        empty(ref, &p->to[1 - first]);
+    bool last = is_gone(&seen, 1 - first);
+    bool all = empty(ref, &p->to[first], last);
+    if (last && empty(ref, &p->to[1 - first], true) && all) {
         KIN__STEP("post.emptied");
         (void)kin__block_discard(ref);
     }
@@ -195,6 +205,8 @@ kin__ref kin__post_new(const int ends[2], bool duplex)
     for (unsigned i = 0; i < 2 * SLOTS; i++) {
         atomic_store(&p->to[i / SLOTS].slots[i % SLOTS], 0);
     }
+    kin__lane_begin(&p->to[0].lane);
+    kin__lane_begin(&p->to[1].lane);
     KIN__STEP("post.made");
     if (!give_names(ends, key)) {
         kin__block_free(p);
@@ -208,27 +220,12 @@ kin__ref kin__post_new(const int ends[2], bool duplex)
 
 /* ---- on the way ------------------------------------------------------------------------------ */
 
-void *kin__post_block(kin__ref ref, size_t size, uint32_t kind, void **ret_bytes)
-{
-    if (ref == 0 || size < KIN__APART || size > SIZE_MAX / 2) {
-        return NULL;
-    }
-    parcel *block = kin__block_new(sizeof *block + size, KIN__MESSAGE);
-    if (block == NULL) {
-        return NULL;
-    }
-    block->size = size;
-    block->kind = kind;
-    *ret_bytes = block->bytes;
-    return block;
-}
-
 /* A slot that is free, or becomes free by R1. */
 static bool claim_slot(row *r, kin__ref block, uint32_t *ret_slot)
 {
     for (uint32_t i = 0; i < SLOTS; i++) {
         kin__ref seen = atomic_load(&r->slots[i]);
-        bool is_free = seen == 0 || kin__block_at(seen, KIN__MESSAGE, NULL) == NULL;
+        bool is_free = seen == 0 || kin__block_find(seen & ~MARKS, KIN__MESSAGE) == NULL;
         if (is_free && atomic_compare_exchange_strong(&r->slots[i], &seen, block)) {
             *ret_slot = i;
             return true;
@@ -242,7 +239,8 @@ bool kin__post_put(kin__ref ref, unsigned to, void *block, kin__letter_head *hea
     post *p = at(ref);
     kin__ref named = kin__block_ref(block);
     uint32_t slot;
-    if (p == NULL || !claim_slot(&p->to[to & 1u], named, &slot)) {
+    kin__ref mark = head->kind & KIN__LETTER_OBJECT ? HOLDS_OBJECT : 0;
+    if (p == NULL || !claim_slot(&p->to[to & 1u], named | mark, &slot)) {
         return false;
     }
     KIN__STEP("post.claimed");
@@ -254,11 +252,11 @@ bool kin__post_put(kin__ref ref, unsigned to, void *block, kin__letter_head *hea
 }
 
 /* The block of a head, out of its slot: NULL when it is gone. */
-static parcel *collect(kin__ref ref, unsigned end, const kin__letter_head *head)
+static void *collect(kin__ref ref, unsigned end, const kin__letter_head *head)
 {
     post *p = at(ref);
-    kin__ref named = head->u.apart.block;
-    bool ours = kin__block_take(named);
+    bool ours = kin__block_take(head->u.apart.block);
+    kin__ref named = head->u.apart.block | (head->kind & KIN__LETTER_OBJECT ? HOLDS_OBJECT : 0);
     KIN__STEP("post.taken");
     if (p != NULL && head->u.apart.slot < SLOTS) {
         atomic_compare_exchange_strong(&p->to[end & 1u].slots[head->u.apart.slot], &named, 0);
@@ -271,16 +269,12 @@ bool kin__post_take_back(kin__ref ref, unsigned to, const kin__letter_head *head
     return collect(ref, to, head) != NULL;
 }
 
-void *kin__post_take(kin__ref ref, unsigned end, const kin__letter_head *head, void **ret_bytes)
+void *kin__post_take(kin__ref ref, unsigned end, const kin__letter_head *head)
 {
-    parcel *block = collect(ref, end, head);
-    if (block == NULL) {
-        return NULL;
-    }
-    if (kin__block_size(block) < sizeof *block + head->size) {
+    void *block = collect(ref, end, head);
+    if (block != NULL && kin__block_size(block) < head->size) {
         kin__block_free(block);
         return NULL;
     }
-    *ret_bytes = block->bytes;
     return block;
 }

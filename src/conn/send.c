@@ -31,19 +31,26 @@ static void begin(letter *l, kin_conn *conn)
     l->cargo.n = 0;
 }
 
+/* Of the family's memory, for what is large, or does not fit into a cell of the lane. NULL: it had
+ * better go through the socket. */
+static void *make_block(const kin_conn *conn, size_t size)
+{
+    bool apart = size >= KIN__APART || (size > KIN__CELL_ROOM && kin__lane_is_open(conn));
+    return apart && conn->post != 0 && size <= SIZE_MAX / 2 ? kin__block_new(size, KIN__MESSAGE)
+                                                            : NULL;
+}
+
 /* Where its bytes are to be written. */
 static void *make_room(letter *l, uint32_t kind, size_t size)
 {
     l->head.kind = (uint16_t)kind;
     l->head.size = size;
     l->size = size;
-    void *at = l->head.u.bytes;
-    if (size > KIN__INLINE) {
-        l->block = kin__post_block(l->conn->post, size, kind, &at);
+    l->block = make_block(l->conn, size);
+    if (l->block == NULL && size > KIN__INLINE) {
+        l->made = kin__os_malloc(size);
     }
-    if (size > KIN__INLINE && l->block == NULL) {
-        at = l->made = kin__os_malloc(size);
-    }
+    void *at = l->block != NULL ? l->block : size > KIN__INLINE ? l->made : l->head.u.bytes;
     l->bytes = at;
     return at;
 }
@@ -93,17 +100,13 @@ static void make_of_bytes(letter *l, const void *data, size_t size)
     if (!l->conn->family) {
         return;
     }
-    void *at = NULL;
-    if (size > KIN__INLINE) {
-        l->block = kin__post_block(l->conn->post, size, KIN__LETTER_BYTES, &at);
-    }
     l->head.kind = KIN__LETTER_BYTES;
     l->head.size = size;
-    if (size > 0 && l->block == NULL) {
-        memcpy(l->head.u.bytes, data, size < KIN__INLINE ? size : KIN__INLINE);
+    l->block = make_block(l->conn, size);
+    if (l->block != NULL) {
+        l->bytes = memcpy(l->block, data, size);
     } else if (size > 0) {
-        memcpy(at, data, size);
-        l->bytes = at;
+        memcpy(l->head.u.bytes, data, size < KIN__INLINE ? size : KIN__INLINE);
     }
 }
 
@@ -117,6 +120,8 @@ static int write_parts(const kin__call *call, const letter *l, const kin__bytes 
                                call->deadline, &sent);
     if (rv < 0 && sent > 0) {
         conn->broken = KIN_EBROKEN;
+    } else if (rv < 0) {
+        kin__lane_take_back(conn);
     }
     return rv < 0 ? kin__conn_fail(call->verb, rv) : 0;
 }
@@ -129,15 +134,50 @@ static int send_to_stranger(const kin__call *call, const letter *l)
     return write_parts(call, l, parts);
 }
 
+/* Its bytes into a block, if that is missing for the lane. */
+static void move_apart(letter *l)
+{
+    l->block = make_block(l->conn, l->size);
+    if (l->block != NULL) {
+        memcpy(l->block, l->bytes, l->size);
+    }
+}
+
+/* Whether it went by the lane. */
+static bool put_beside(const kin__call *call, letter *l)
+{
+    bool may = l->cargo.n == 0 && kin__lane_catch_up(call, l->size);
+    if (may && l->block == NULL) {
+        move_apart(l);
+    }
+    kin__parcel p = { .size = l->size,
+                      .kind =
+                          l->head.kind & KIN__LETTER_OBJECT ? KIN__CELL_OBJECT : KIN__CELL_BYTES,
+                      .bytes = l->bytes,
+                      .apart = l->block };
+    bool fits = may && (l->block != NULL || l->size <= KIN__CELL_ROOM);
+    if (!kin__lane_put(call, fits ? &p : NULL)) {
+        return false;
+    }
+    l->block = NULL; /* the receiver's */
+    l->size = 0;
+    return true;
+}
+
 /* Whatever does not lie in the head follows it. */
 static int send_to_relative(const kin__call *call, letter *l)
 {
-    bool inside = l->size <= KIN__INLINE;
-    if (l->block != NULL) {
-        inside = kin__post_put(call->conn->post, 1 - call->conn->end, l->block, &l->head);
+    bool posted = false;
+    if (put_beside(call, l)) {
+        KIN__STEP("conn.sent");
+        return 0;
     }
-    if (!inside && (l->block != NULL || l->made != NULL)) {
-        memcpy(l->head.u.bytes, l->bytes, KIN__INLINE);
+    if (l->block != NULL && l->size >= KIN__APART) {
+        posted = kin__post_put(call->conn->post, 1 - call->conn->end, l->block, &l->head);
+    }
+    bool inside = posted || l->size <= KIN__INLINE;
+    if (!posted && (l->block != NULL || l->made != NULL)) {
+        memcpy(l->head.u.bytes, l->bytes, inside ? l->size : KIN__INLINE);
     }
     KIN__STEP("conn.written");
     kin__bytes parts[2] = { { &l->head, sizeof l->head } };
@@ -145,7 +185,6 @@ static int send_to_relative(const kin__call *call, letter *l)
         parts[1] = (kin__bytes){ (const char *)l->bytes + KIN__INLINE, l->size - KIN__INLINE };
     }
     int rv = write_parts(call, l, parts);
-    bool posted = l->block != NULL && inside;
     if (posted &&
         (rv == 0 || !kin__post_take_back(call->conn->post, 1 - call->conn->end, &l->head))) {
         l->block = NULL; /* the receiver's, or gone */
@@ -228,6 +267,7 @@ int kin_conn_send_fd(kin_conn *conn, int fd, double timeout)
     } else {
         uint32_t due = atomic_load(&conn->fd_answers);
         atomic_fetch_add(&conn->answers_due, due); /* before it can come */
+        (void)kin__lane_put(&call, NULL);
         rv = write_parts(&call, &l, parts);
         atomic_fetch_sub(&conn->answers_due, rv < 0 ? due : 0);
     }

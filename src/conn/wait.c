@@ -22,12 +22,14 @@
  *       ring. The first nap is short, since he is usually done in a moment.
  *   R3  A ticket is only taken at a gate of a thing that was looked at and is what it was: else the
  *       gate's memory may be anybody's.
- *   R4  poll refuses more entries than this process may have descriptors. So when it does, those
+ *   R4  While we may sleep, things are watched whose descriptors do not tell of everything else;
+ *       and they are looked at after that.
+ *   R5  poll refuses more entries than this process may have descriptors. So when it does, those
  *       that are there several times are polled once.
  *
  * Death. A waiter leaves nothing but his bell, which goes with him. Others: sync/room.h.
  *
- * Not here. What a thing is to its room: its kin__waitable_ops.
+ * Not here. What a thing is to its room: its kin__waitable_ops. Waiting in an event loop: watch.c.
  */
 #include "../sync/room.h"
 #include "room.h"
@@ -38,7 +40,6 @@
 #define FEW 16 /* things that need no memory, and are worth a spin */
 #define NOW 0  /* a deadline */
 #define FIRST_NAP 1000000
-#define MOST ((size_t)1 << 24)
 
 /* A descriptor and the thing that it tells of. */
 typedef struct seat {
@@ -47,6 +48,7 @@ typedef struct seat {
 } seat;
 
 typedef struct set {
+    const char *verb; /* for sentences */
     kin_waitable *things;
     size_t n;
     kin__gate **gates;
@@ -60,9 +62,9 @@ typedef struct set {
     bool held;
 } set;
 
-static int fail_thing(size_t i, int code)
+static int fail_thing(const set *s, size_t i, int code)
 {
-    return kin__fail(code, "kin_wait: thing %zu: %s", i, kin_errmsg());
+    return kin__fail(code, "%s: thing %zu: %s", s->verb, i, kin_errmsg());
 }
 
 /* ---- what there is to wait for ------------------------------------------------------------ */
@@ -86,11 +88,10 @@ static void fill_fds(set *s)
 
 static int add(set *s, size_t i)
 {
-    kin_waitable *thing = &s->things[i];
-    thing->ready = false;
+    const kin_waitable *thing = &s->things[i];
     if (thing->ops == NULL) {
-        return kin__fail(KIN_EINVAL, "kin_wait: thing %zu is none: make it by a kin_..._waitable",
-                         i);
+        return kin__fail(KIN_EINVAL, "%s: thing %zu is none: make it by a kin_..._waitable",
+                         s->verb, i);
     }
     if (thing->ops->gate != NULL) {
         s->n_gates++;
@@ -98,7 +99,7 @@ static int add(set *s, size_t i)
     }
     int fd = thing->ops->fd(thing);
     if (fd < 0) {
-        return fail_thing(i, fd);
+        return fail_thing(s, i, fd);
     }
     s->seats[s->n_seats++] = (seat){ .fd = fd, .thing = (uint32_t)i };
     return 0;
@@ -128,7 +129,7 @@ static int look(set *s)
         bool held = false;
         int rv = thing->ops->look != NULL ? thing->ops->look(thing, s->first, &held) : 0;
         if (rv < 0) {
-            return fail_thing(i, rv);
+            return fail_thing(s, i, rv);
         }
         found += rv;
         s->held = s->held || held;
@@ -166,12 +167,12 @@ static int fail_not_open(const set *s)
         if (!kin__os_is_open(it.fd)) {
             const kin_waitable *thing = &s->things[it.thing];
             int now = thing->ops->fd(thing); /* a connection knows that it was closed */
-            return now < 0 ? fail_thing(it.thing, now)
-                           : kin__fail(KIN_EINVAL, "kin_wait: thing %u: %s %d is not open",
+            return now < 0 ? fail_thing(s, it.thing, now)
+                           : kin__fail(KIN_EINVAL, "%s: thing %u: %s %d is not open", s->verb,
                                        (unsigned)it.thing, thing->ops->name, it.fd);
         }
     }
-    return kin__fail(KIN_EINVAL, "kin_wait: a descriptor was closed meanwhile");
+    return kin__fail(KIN_EINVAL, "%s: a descriptor was closed meanwhile", s->verb);
 }
 
 static int poll_all(set *s, int64_t until)
@@ -187,7 +188,7 @@ static int poll_all(set *s, int64_t until)
 static int poll_fds(set *s, int64_t until)
 {
     int rv = poll_all(s, until);
-    if (rv == -EINVAL) { /* R4 */
+    if (rv == -EINVAL) { /* R5 */
         qsort(s->seats, s->n_seats, sizeof *s->seats, compare_seats);
         fill_fds(s);
         rv = poll_all(s, until);
@@ -196,7 +197,7 @@ static int poll_fds(set *s, int64_t until)
         return fail_not_open(s);
     }
     if (rv < 0 && rv != -ETIMEDOUT && rv != -EINTR) {
-        return kin__fail_os(rv, "kin_wait: cannot poll %zu descriptors", s->n_fds);
+        return kin__fail_os(rv, "%s: cannot poll %zu descriptors", s->verb, s->n_fds);
     }
     return rv > 0 ? mark(s) : 0;
 }
@@ -299,12 +300,41 @@ static int count_ready(set *s, int rv)
     return rv < 0 ? rv : n;
 }
 
+/* R4: how many are watched then. */
+static int watch(set *s, size_t *ret_n)
+{
+    int rv = 0;
+    size_t i;
+    for (i = 0; i < s->n && rv == 0; i++) {
+        const kin_waitable *thing = &s->things[i];
+        rv = thing->ops->watch != NULL ? thing->ops->watch(thing) : 0;
+        rv = rv < 0 ? fail_thing(s, i, rv) : 0;
+    }
+    *ret_n = rv < 0 ? i - 1 : i;
+    return rv;
+}
+
+static void unwatch(set *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const kin_waitable *thing = &s->things[i];
+        if (thing->ops->unwatch != NULL) {
+            thing->ops->unwatch(thing);
+        }
+    }
+}
+
 static int wait_with(set *s, int64_t deadline)
 {
-    s->first = true;
+    size_t watched = 0;
     s->nap = FIRST_NAP;
     int rv = gather(s);
-    return count_ready(s, rv < 0 ? rv : wait_for(s, deadline));
+    if (rv == 0 && kin__may_wait(deadline)) {
+        rv = watch(s, &watched);
+    }
+    rv = count_ready(s, rv < 0 ? rv : wait_for(s, deadline));
+    unwatch(s, watched);
+    return rv;
 }
 
 static int wait_for_many(set *s, int64_t deadline)
@@ -312,7 +342,7 @@ static int wait_for_many(set *s, int64_t deadline)
     char *memory = kin__os_malloc(s->n * (sizeof *s->gates + sizeof *s->seats) +
                                   (s->n + 1) * (sizeof *s->fds + sizeof *s->told));
     if (memory == NULL) {
-        return kin__fail(KIN_ENOMEM, "kin_wait: no memory for %zu things", s->n);
+        return kin__fail(KIN_ENOMEM, "%s: no memory for %zu things", s->verb, s->n);
     }
     s->gates = (kin__gate **)(void *)memory;
     s->seats = (seat *)(void *)(s->gates + s->n);
@@ -336,21 +366,38 @@ static int wait_for_few(set *s, int64_t deadline)
     return wait_with(s, deadline);
 }
 
+static void unmark(kin_waitable *things, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        things[i].ready = false;
+    }
+}
+
 int kin_wait(kin_waitable *things, size_t n, double timeout)
 {
+    if (n > KIN__THINGS_MOST || (things == NULL && n > 0)) {
+        return kin__fail(KIN_EINVAL, "kin_wait: %zu things at %p", n, (void *)things);
+    }
+    unmark(things, n);
     int64_t deadline;
     int rv = kin__deadline(timeout, &deadline);
     if (rv < 0) {
         return rv;
     }
-    if (n > MOST || (things == NULL && n > 0)) {
-        return kin__fail(KIN_EINVAL, "kin_wait: %zu things at %p", n, (void *)things);
-    }
     if (n == 0 && deadline == KIN__NEVER) {
         return kin__fail(KIN_EINVAL, "kin_wait: nothing to wait for, and no timeout");
     }
-    set s = { .things = things, .n = n };
+    set s = { .verb = "kin_wait", .things = things, .n = n, .first = true };
     return n <= FEW ? wait_for_few(&s, deadline) : wait_for_many(&s, deadline);
+}
+
+int kin__wait_look(const char *verb, kin_waitable *things, size_t n, bool first, bool *ret_held)
+{
+    set s = { .verb = verb, .things = things, .n = n, .first = first };
+    unmark(things, n);
+    int rv = n <= FEW ? wait_for_few(&s, NOW) : wait_for_many(&s, NOW);
+    *ret_held = s.held;
+    return rv;
 }
 
 /* ---- descriptors ---------------------------------------------------------------------------- */
@@ -370,9 +417,17 @@ kin_waitable kin_fd_waitable(int fd)
 
 static int fd_of_conn(const kin_waitable *thing)
 {
-    int fd = kin_conn_fileno(thing->thing);
-    bool sends = fd >= 0 && !kin_conn_readable(thing->thing);
-    return sends ? kin__fail(KIN_ESTATE, "the connection only sends") : fd;
+    return kin__conn_fd(thing->thing);
+}
+
+static int watch_conn(const kin_waitable *thing)
+{
+    return kin__conn_watch(thing->thing);
+}
+
+static void unwatch_conn(const kin_waitable *thing)
+{
+    kin__conn_unwatch(thing->thing);
 }
 
 static int look_at_conn(kin_waitable *thing, bool first, bool *ret_held)
@@ -386,6 +441,8 @@ kin_waitable kin_conn_waitable(kin_conn *conn)
 {
     static const kin__waitable_ops ops = { .name = "the connection's descriptor",
                                            .fd = fd_of_conn,
+                                           .watch = watch_conn,
+                                           .unwatch = unwatch_conn,
                                            .look = look_at_conn };
     return (kin_waitable){ .fd = -1, .thing = conn, .ops = &ops };
 }

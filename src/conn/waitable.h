@@ -14,6 +14,11 @@ typedef struct kin__waitable_ops {
     int (*fd)(const kin_waitable *thing);
     bool fd_hints; /* and when it does, only a look tells */
 
+    /* Around polls that may wait: the descriptor tells of everything between the two, but for what
+     * a look after watch finds. watch gives a code with a sentence. May be NULL. */
+    int (*watch)(const kin_waitable *thing);
+    void (*unwatch)(const kin_waitable *thing);
+
     /* Whether it is ready: 1, 0, or a code with a sentence. May be NULL beside fd. `first`: in this
      * call of kin_wait, which has not slept yet. *ret_held, false before: somebody is at work on
      * it, whose death would change the answer: look again after a nap. */

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -442,4 +443,20 @@ void kin__os_alarm_set(int alarm, int64_t when)
         then = (struct itimerspec){ 0 };
     }
     (void)timerfd_settime(alarm, TFD_TIMER_ABSTIME, &then, NULL);
+}
+
+int kin__os_flag_new(void)
+{
+    if (KIN__FAULT(KIN__FAULT_CALL)) {
+        return -EMFILE;
+    }
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return fd < 0 ? -errno : kin__os_clear_of_stdio(fd);
+}
+
+void kin__os_flag_set(int flag, bool up)
+{
+    uint64_t count = 1;
+    ssize_t rv = up ? write(flag, &count, sizeof count) : read(flag, &count, sizeof count);
+    (void)rv; /* it was so before */
 }

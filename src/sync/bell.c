@@ -10,9 +10,9 @@
  *     +---+---+---+--         | gates: a table by hash |            which the sleeper polls
  *               top           +------------------------+
  *
- * A bell is made for one sleep and dropped after it, which costs some microseconds: so nothing is
- * kept, and a forked child has nothing to forget. As long as nobody sleeps so, opening costs one
- * load more, and that only where somebody sleeps at all.
+ * kin_wait makes a bell for one sleep and drops it after, which costs some microseconds: so nothing
+ * stays that a forked child would have to forget. A watch keeps its bell (conn/watch.c). As long as
+ * nobody sleeps so, opening costs one load more, and that only where somebody sleeps at all.
  *
  * Rules.
  *   R1  A cell is claimed by one CAS that writes the block's ref, and is free again when it is 0 or
@@ -79,7 +79,7 @@ static void complain(kin__id sleeper, int error)
     if (!kin__alive(sleeper) || atomic_exchange(&complained, 1) != 0) {
         return;
     }
-    (void)kin__fail_os(error, "process %d sleeps in kin_wait and cannot be woken from here%s",
+    (void)kin__fail_os(error, "process %d waits for several things and cannot be woken from here%s",
                        (int)kin__pid_of(sleeper),
                        error == -ECONNREFUSED ? " (from another network namespace?)" : "");
     kin_log(KIN_LOG_ERROR, "%s", kin_errmsg());
@@ -167,7 +167,7 @@ static int make_socket(block *b)
         atomic_store_explicit(&b->round, name, memory_order_relaxed); /* R4 */
         rv = kin__os_bell(name);
     }
-    return rv < 0 ? kin__fail_os(rv, "kin_wait: no descriptor to be woken by") : rv;
+    return rv < 0 ? kin__fail_os(rv, "no descriptor to be woken by") : rv;
 }
 
 /* R1. */
@@ -187,7 +187,7 @@ static int claim_cell(kin__ref self, uint32_t *ret_cell)
         *ret_cell = i;
         return 0;
     }
-    return kin__fail(KIN_EAGAIN, "kin_wait: %d of the family sleep in it already", KIN__BELLS);
+    return kin__fail(KIN_EAGAIN, "%d of the family wait for several things already", KIN__BELLS);
 }
 
 int kin__bell_hang(kin__gate *const *gates, size_t n, kin__bell *ret)

@@ -179,8 +179,8 @@ static inline bool kin__word_change(_Atomic uint64_t *cell, uint64_t seen, uint6
 
 /* ---- sleeping at many gates, and over descriptors (bell.c) ----------------------------------- */
 
-/* A descriptor that polls readable once one of some gates was opened. It is the calling
- * thread's. */
+/* A descriptor that polls readable once one of some gates was opened. One thread at a time; a
+ * forked child may close the descriptor, and must leave the rest. */
 typedef struct kin__bell {
     int fd;
     uint32_t cell; /* where it hangs */

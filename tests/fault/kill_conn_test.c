@@ -4,7 +4,8 @@
 
 typedef struct scene {
     ends e;
-    size_t size;
+    size_t size; /* 0: a number alone */
+    bool awake;  /* whoever receives was awake: they go by the lane */
     int messages;
     _Atomic int done; /* sends or receives of the victim's that had returned */
 } scene;
@@ -23,6 +24,7 @@ static int left(void)
     (void)kin__count_alive(); /* sweeps */
     kin__block_each(KIN__POST, count_block, &blocks);
     kin__block_each(KIN__MESSAGE, count_block, &blocks);
+    kin__block_each(KIN__RING, count_block, &blocks);
     return blocks;
 }
 
@@ -31,6 +33,11 @@ static void begin(void *ctx)
     scene *s = ctx;
     s->e = relatives();
     s->done = 0;
+    kin_obj o;
+    if (s->awake) {
+        CHECK_ERROR(kin_conn_recv(s->e.one, &o, 0.001), KIN_ETIMEDOUT);
+        CHECK(kin__lane_is_open(s->e.other));
+    }
 }
 
 static void finish(scene *s, const char *step)
@@ -41,6 +48,9 @@ static void finish(scene *s, const char *step)
 
 static int send_number(const scene *s, kin_conn *conn, int number)
 {
+    if (s->size == 0) {
+        return kin_conn_send(conn, kin_int(number), 5);
+    }
     unsigned char *bytes = calloc(1, s->size);
     memcpy(bytes, &number, sizeof number);
     int rv = kin_conn_send(
@@ -59,8 +69,9 @@ static int receive_number(kin_conn *conn)
         CHECK_ERROR(rv, KIN_EEOF);
         return -1;
     }
-    int number = (int)kin_as_int(kin_at(o, 0));
-    CHECK_MEM(kin_as_bytes(kin_at(o, 1)), &number, sizeof number);
+    bool alone = kin_type_of(o) == KIN_TYPE_INT;
+    int number = (int)kin_as_int(alone ? o : kin_at(o, 0));
+    CHECK(alone || memcmp(kin_as_bytes(kin_at(o, 1)), &number, sizeof number) == 0);
     kin_release(o);
     return number;
 }
@@ -95,10 +106,10 @@ static void what_was_sent_is_there(void *ctx, const char *step)
     finish(s, step);
 }
 
-static void kill_senders(const char *only, size_t size)
+static void kill_senders(const char *only, size_t size, bool awake)
 {
     scene *s = test_shared(sizeof *s);
-    *s = (scene){ .size = size, .messages = 3 };
+    *s = (scene){ .size = size, .awake = awake, .messages = 3 };
     kin__self();
     CHECK_GT(
         kill_loop(only, s, .setup = begin, .victim = send_some, .check = what_was_sent_is_there),
@@ -108,14 +119,23 @@ static void kill_senders(const char *only, size_t size)
 
 TEST_WITHIN(120, a_sender_of_small_messages_may_die_anywhere)
 {
-    kill_senders(NULL, 8);
+    kill_senders(NULL, 8, false);
 }
 
 TEST_WITHIN(120, a_sender_of_large_messages_may_die_anywhere)
 {
-    kill_senders("post.", 100000);
-    kill_senders("conn.", 100000);
-    kill_senders("block.", 100000);
+    kill_senders("post.", 100000, false);
+    kill_senders("conn.", 100000, false);
+    kill_senders("block.", 100000, false);
+}
+
+TEST_WITHIN(120, a_sender_may_die_anywhere_while_the_receiver_is_awake)
+{
+    kill_senders(NULL, 0, true);
+    kill_senders(NULL, 8, true);
+    kill_senders("lane.", 100000, true);
+    kill_senders("ring.", 100000, true);
+    kill_senders("message.", 100000, true);
 }
 
 /* ---- the receiver ---------------------------------------------------------------------------- */
@@ -155,10 +175,10 @@ static void the_rest_is_there(void *ctx, const char *step)
     finish(s, step);
 }
 
-static void kill_receivers(const char *only, size_t size)
+static void kill_receivers(const char *only, size_t size, bool awake)
 {
     scene *s = test_shared(sizeof *s);
-    *s = (scene){ .size = size, .messages = 3 };
+    *s = (scene){ .size = size, .awake = awake, .messages = 3 };
     kin__self();
     CHECK_GT(kill_loop(only, s, .setup = begin_with_messages, .victim = receive_some,
                        .check = the_rest_is_there),
@@ -168,8 +188,51 @@ static void kill_receivers(const char *only, size_t size)
 
 TEST_WITHIN(120, a_receiver_of_large_messages_may_die_anywhere)
 {
-    kill_receivers("post.", 100000);
-    kill_receivers("block.", 100000);
+    kill_receivers("post.", 100000, false);
+    kill_receivers("block.", 100000, false);
+}
+
+TEST_WITHIN(120, a_receiver_may_die_anywhere_while_he_is_awake)
+{
+    kill_receivers(NULL, 0, true);
+    kill_receivers("lane.", 8, true);
+    kill_receivers("ring.", 8, true);
+    kill_receivers("message.", 100000, true);
+}
+
+/* He opens the lane, closes it, sleeps, and leaves it open. */
+static void look_in_vain(void *ctx)
+{
+    scene *s = ctx;
+    kin_obj o;
+    kin_conn_free(s->e.other);
+    for (int i = 0; i < 2; i++) {
+        (void)kin_conn_recv(s->e.one, &o, 0.0001);
+    }
+    (void)kin_conn_poll(s->e.one, 0.0001);
+    kin_conn_free(s->e.one);
+}
+
+static void it_works_on(void *ctx, const char *step)
+{
+    scene *s = ctx;
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(send_number(s, s->e.other, i));
+        CHECK_EQ(receive_number(s->e.one), i);
+    }
+    finish(s, step);
+}
+
+TEST_WITHIN(120, a_receiver_may_die_anywhere_while_nothing_comes)
+{
+    scene *s = test_shared(sizeof *s);
+    *s = (scene){ .size = 0 };
+    kin__self();
+    CHECK_GT(kill_loop(NULL, s, .setup = begin, .victim = look_in_vain, .check = it_works_on), 8);
+    end_both(&s->e);
+    s->awake = true;
+    CHECK_GT(kill_loop(NULL, s, .setup = begin, .victim = look_in_vain, .check = it_works_on), 4);
+    end_both(&s->e);
 }
 
 /* ---- whoever makes a pipe, and whoever closes it last ---------------------------------------- */
@@ -178,6 +241,10 @@ static void make_and_close(void *ctx)
 {
     scene *s = ctx;
     ends e = relatives();
+    kin_obj o;
+    if (s->awake) {
+        (void)kin_conn_recv(e.other, &o, 0.0001);
+    }
     for (int i = 0; i < 2; i++) {
         if (send_number(s, e.one, i) < 0) {
             return;
@@ -203,5 +270,9 @@ TEST_WITHIN(120, who_makes_or_closes_a_pipe_may_die_anywhere)
     *s = (scene){ .size = 100000 };
     kin__self();
     CHECK_GT(kill_loop("post.", s, .victim = make_and_close, .check = all_is_found), 8);
+    CHECK_EQ(left(), 0);
+    s->awake = true;
+    CHECK_GT(kill_loop("post.", s, .victim = make_and_close, .check = all_is_found), 2);
+    CHECK_GT(kill_loop("lane.", s, .victim = make_and_close, .check = all_is_found), 8);
     CHECK_EQ(left(), 0);
 }

@@ -122,12 +122,19 @@ static void it_stays(void *ctx, int error)
     CHECK_EQ(blocks_in_use(), s->blocks);
 }
 
-static void loop_over(enum kin__fault_kind kind, bool family)
+enum way { STRANGERS, RELATIVES, AWAKE };
+
+static void loop_over(enum kin__fault_kind kind, enum way way)
 {
     static const size_t sizes[] = { 8, 1000, 20000, 100000 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        scene s = { .size = sizes[i], .family = family };
-        s.e = family ? relatives() : strangers();
+        scene s = { .size = sizes[i], .family = way != STRANGERS };
+        s.e = s.family ? relatives() : strangers();
+        kin_obj o;
+        if (way == AWAKE) { /* letters go by the lane */
+            CHECK_ERROR(kin_conn_recv(s.e.other, &o, 0.001), KIN_ETIMEDOUT);
+            CHECK(kin__lane_is_open(s.e.one));
+        }
         s.blocks = blocks_in_use();
         (void)fault_loop(kind, &s, .attempt = there_and_back, .check = it_stays);
         end_both(&s.e);
@@ -137,22 +144,23 @@ static void loop_over(enum kin__fault_kind kind, bool family)
 
 TEST(no_memory_loses_no_message_between_strangers)
 {
-    loop_over(KIN__FAULT_MEMORY, false);
+    loop_over(KIN__FAULT_MEMORY, STRANGERS);
 }
 
 TEST(no_memory_loses_no_message_between_relatives)
 {
-    loop_over(KIN__FAULT_MEMORY, true);
+    loop_over(KIN__FAULT_MEMORY, RELATIVES);
+    loop_over(KIN__FAULT_MEMORY, AWAKE);
 }
 
 TEST(no_system_call_loses_a_message_between_strangers)
 {
-    loop_over(KIN__FAULT_CALL, false);
+    loop_over(KIN__FAULT_CALL, STRANGERS);
 }
 
 TEST(no_system_call_loses_a_message_between_relatives)
 {
-    loop_over(KIN__FAULT_CALL, true);
+    loop_over(KIN__FAULT_CALL, RELATIVES); /* by the lane there is none */
 }
 
 /* ---- into a room that is too small, in parts ------------------------------------------------- */

@@ -404,3 +404,15 @@ TEST(an_alarm_rings_until_it_is_set_anew)
     CHECK_EQ(kin__os_poll(&alarm_fd, &ready, 1, KIN__NEVER), 1);
     close(alarm_fd);
 }
+
+TEST(a_flag_is_readable_while_it_is_up)
+{
+    int flag = kin__os_flag_new();
+    bool ready;
+    CHECK_GE(flag, 0);
+    for (int i = 0; i < 6; i++) {
+        kin__os_flag_set(flag, i / 2 % 2 != 0); /* each of them twice */
+        CHECK_EQ(kin__os_poll(&flag, &ready, 1, 0), i / 2 % 2 != 0 ? 1 : -ETIMEDOUT);
+    }
+    close(flag);
+}
