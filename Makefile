@@ -25,7 +25,9 @@ lib:
 run: lib
 	@$(RELEASE)/examples/$(notdir $(basename $(firstword $(wildcard examples/*tour*.c)))) $(ARGS)
 
-bench: lib
+bench:
+	@tools/deps bench || echo "Without them the queue has fewer peers; the rest is asked." >&2
+	@$(MAKE) --no-print-directory lib
 	@tools/bench $(RELEASE)/bench $(ARGS)
 
 test: deps

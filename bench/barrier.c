@@ -101,7 +101,7 @@ static void ask(const char *name, const char *conditions, const char *peer, ques
                              .peer = peer,
                              .conditions = conditions,
                              .arg = &q,
-                             .others = { { "pthread_barrier_t", pthread } } });
+                             .others = { { .name = "pthread_barrier_t", .measure = pthread } } });
     kin_barrier_free(q.ours);
 }
 

@@ -169,16 +169,18 @@ static void ask(bench_case c, const char *what, const char *kind, const question
 static void ask_all(const question *q)
 {
     ask((bench_case){ .ours = lock_turn,
-                      .others = { { "robust mutex", robust_turn },
-                                  { "plain mutex", plain_turn },
-                                  { "adaptive mutex", adaptive_turn } } },
+                      .others = { { .name = "robust mutex", .measure = robust_turn },
+                                  { .name = "plain mutex", .measure = plain_turn },
+                                  { .name = "adaptive mutex", .measure = adaptive_turn } } },
         "lock", "Lock", q);
     ask((bench_case){ .ours = rlock_turn,
-                      .others = { { "robust recursive mutex", robust_recursive_turn },
-                                  { "recursive mutex", recursive_turn } } },
+                      .others = { { .name = "robust recursive mutex",
+                                    .measure = robust_recursive_turn },
+                                  { .name = "recursive mutex", .measure = recursive_turn } } },
         "rlock", "RLock", q);
-    ask((bench_case){ .ours = semaphore_turn, .others = { { "sem_t", sem_turn } } }, "semaphore",
-        "Semaphore", q);
+    ask((bench_case){ .ours = semaphore_turn,
+                      .others = { { .name = "sem_t", .measure = sem_turn } } },
+        "semaphore", "Semaphore", q);
 }
 
 int main(int argc, char **argv)

@@ -4,32 +4,38 @@
 
 #include "common/bench.h"
 #include "common/ping.h"
+#include "peers/peer.h"
 
 typedef struct trip {
     bench_ping how;
-    kin_queue *there;
-    kin_queue *back;
+    const peer *peer;
+    void *there;
+    void *back;
 } trip;
+
+enum { OURS, OTHERS };
+static const peer *const peers[] = { &peer_kin_unbounded, &peer_mq, &peer_boost };
+#define PEERS (sizeof peers / sizeof peers[0])
 
 static void play(unsigned index, const void *arg)
 {
     const trip *t = arg;
-    kin_queue *in = index == 0 ? t->back : t->there;
-    kin_queue *out = index == 0 ? t->there : t->back;
+    void *in = index == 0 ? t->back : t->there;
+    void *out = index == 0 ? t->there : t->back;
     char message[8] = { 0 };
     if (index == 0) {
-        KIN_CHECK(kin_queue_put_bytes(out, message, sizeof message, KIN_FOREVER));
+        t->peer->put(out, message, sizeof message);
     }
     for (long i = 0; i < t->how.trips; i++) {
-        KIN_CHECK(kin_queue_get_bytes(in, message, sizeof message, KIN_FOREVER));
+        t->peer->get(in, message, sizeof message);
         bench_busy(t->how.busy);
         if (index == 1 || i + 1 < t->how.trips) {
-            KIN_CHECK(kin_queue_put_bytes(out, message, sizeof message, KIN_FOREVER));
+            t->peer->put(out, message, sizeof message);
         }
     }
 }
 
-static double ours(const void *arg)
+static double measure(const void *arg)
 {
     const trip *t = arg;
     return bench_team(2, t->how.cpus, play, t) / (double)t->how.trips - 2 * t->how.busy;
@@ -46,22 +52,46 @@ static double spinning(const void *arg)
     return bench_ping_spinning();
 }
 
-static void ask(const char *name, const char *conditions, const char *peer, bench_ping how)
+static bool open_both(trip *t)
+{
+    const peer_shape shape = { 1, 1, 8, 8 };
+    const char *note = NULL;
+    t->there = t->peer->open(&shape, &note);
+    t->back = t->there != NULL ? t->peer->open(&shape, &note) : NULL;
+    return t->back != NULL;
+}
+
+/* The others are asked for as few trips as CPython: some take their time. */
+static void ask(const char *name, const char *conditions, const char *script, bench_ping how)
 {
     bool awake = how.cpus != NULL && how.cpus[0] != how.cpus[1] && how.busy == 0;
-    trip t = { .how = how };
-    KIN_CHECK(kin_queue_new(&t.there, NULL));
-    KIN_CHECK(kin_queue_new(&t.back, NULL));
-    bench_run(&(bench_case){ .name = name,
-                             .unit = "us",
-                             .ours = ours,
-                             .floor = awake ? spinning : futex,
-                             .floor_is = awake ? "spinning on a word" : "sleeping on a futex",
-                             .peer = peer,
-                             .conditions = conditions,
-                             .arg = &t });
-    kin_queue_free(t.there);
-    kin_queue_free(t.back);
+    trip trips[PEERS];
+    bench_case question = { .name = name,
+                            .unit = "us",
+                            .ours = measure,
+                            .floor = awake ? spinning : futex,
+                            .floor_is = awake ? "spinning on a word" : "sleeping on a futex",
+                            .peer = script,
+                            .conditions = conditions,
+                            .arg = &trips[OURS] };
+    unsigned others = 0;
+    for (size_t i = 0; i < PEERS; i++) {
+        trips[i] = (trip){ .how = how, .peer = peers[i] };
+        if (i >= OTHERS && how.trips > 3000) {
+            trips[i].how.trips = 3000;
+        }
+        if (open_both(&trips[i]) && i >= OTHERS) {
+            question.others[others++] =
+                (bench_other){ .name = peers[i]->name, .measure = measure, .arg = &trips[i] };
+        }
+    }
+    bench_run(&question);
+    for (size_t i = 0; i < PEERS; i++) {
+        if (trips[i].back != NULL) {
+            trips[i].peer->close(trips[i].there);
+            trips[i].peer->close(trips[i].back);
+        }
+    }
 }
 
 int main(int argc, char **argv)

@@ -1,89 +1,135 @@
-/* How many messages a second go through a queue, from one process to one, and from two to two? */
+/* How many messages a second go through a queue, and through what else might be used instead?
+ *
+ *     queue_stream                     each number of producers and consumers, with each size
+ *     queue_stream 2 2 1024 [free]     2 producers, 2 consumers, 1 KiB; free: not pinned
+ *     queue_stream quick [4 1 8]       to try something: short samples, ours, the limit and Boost
+ */
 #include <kin.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/bench.h"
-#include "common/ring.h"
+#include "common/stream.h"
 
-typedef struct stream {
-    unsigned pairs; /* of a producer and a consumer */
-    size_t size;    /* of a message */
-    long count;     /* of messages, of each producer */
-    kin_queue *queue;
-    spin_ring *rings[2]; /* one for each pair */
-} stream;
+#define WAITING_MOST (4u << 20) /* bytes: a bound is 1024 messages, or so many that it is this */
 
-static const int cpus[4] = { 0, 1, 0, 1 }; /* producer, consumer, producer, consumer */
+static bool quick;
 
-static void play_queue(unsigned index, const void *arg)
-{
-    const stream *s = arg;
-    unsigned char message[1024] = { 0 };
-    for (long i = 0; i < s->count; i++) {
-        if (index % 2 == 0) {
-            KIN_CHECK(kin_queue_put_bytes(s->queue, message, s->size, KIN_FOREVER));
-        } else {
-            KIN_CHECK(kin_queue_get_bytes(s->queue, message, sizeof message, KIN_FOREVER));
-        }
-    }
-}
+enum { BOUNDED, LIMIT, OTHERS };
+#define PEERS_QUICK 4
+static const peer *const peers[] = { &peer_kin_bounded, &peer_vyukov, &peer_kin_unbounded,
+                                     &peer_boost,       &peer_mq,     &peer_pipe,
+                                     &peer_seqpacket,   &peer_zmq,    &peer_nng };
+#define PEERS (sizeof peers / sizeof peers[0])
 
-static void play_ring(unsigned index, const void *arg)
-{
-    const stream *s = arg;
-    unsigned char message[1024] = { 0 };
-    for (long i = 0; i < s->count; i++) {
-        if (index % 2 == 0) {
-            spin_ring_put(s->rings[index / 2], message);
-        } else {
-            spin_ring_get(s->rings[index / 2], message);
-        }
-    }
-}
+/* One question: a stream through each peer. */
+typedef struct cell {
+    bench_stream streams[PEERS];
+    char conditions[400];
+    char scripts[2][80];
+} cell;
 
 static double ours(const void *arg)
 {
-    const stream *s = arg;
-    return bench_team(2 * s->pairs, cpus, play_queue, s) / (double)(s->pairs * s->count);
+    return bench_stream_run(&((const cell *)arg)->streams[BOUNDED]);
 }
 
-static double ring(const void *arg)
+static double limit(const void *arg)
 {
-    const stream *s = arg;
-    return bench_team(2 * s->pairs, cpus, play_ring, s) / (double)(s->pairs * s->count);
+    return bench_stream_run(&((const cell *)arg)->streams[LIMIT]);
 }
 
-static void ask(unsigned pairs, size_t size, unsigned maxsize)
+static void remark(cell *c, const char *name, const char *what, const char *note)
 {
-    stream s = { .pairs = pairs, .size = size, .count = (size == 8 ? 600000 : 300000) / pairs };
-    KIN_CHECK(kin_queue_new(&s.queue, KIN_OPT(kin_queue_options, .maxsize = maxsize)));
-    for (unsigned i = 0; i < pairs; i++) {
-        s.rings[i] = spin_ring_new(1024, size);
+    size_t length = strlen(c->conditions);
+    snprintf(c->conditions + length, sizeof c->conditions - length, "; %s%s: %s", name, what, note);
+}
+
+static void open_all(cell *c, bench_case *question, const bench_stream *how)
+{
+    unsigned others = 0;
+    for (size_t i = 0; i < (quick ? PEERS_QUICK : PEERS); i++) {
+        bench_stream *s = &c->streams[i];
+        const char *note = NULL;
+        *s = *how;
+        s->peer = peers[i];
+        bool there = bench_stream_open(s, &note);
+        if (note != NULL) {
+            remark(c, s->peer->name, there ? "" : " left out", note);
+        }
+        if (there && i >= OTHERS) {
+            question->others[others++] =
+                (bench_other){ .name = s->peer->name, .measure = bench_stream_run, .arg = s };
+        }
     }
+}
+
+/* CPython is asked where its samples end in a second or so. */
+static void add_scripts(cell *c, bench_case *question, const peer_shape *shape)
+{
+    if (quick || shape->producers != shape->consumers || shape->producers > 2) {
+        return;
+    }
+    unsigned count = shape->size <= 1024 ? 80000 : shape->size <= 65536 ? 4000 : 300;
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(c->scripts[i], sizeof c->scripts[i], "queue_stream.py %s %u %zu %u %u",
+                 i == 0 ? "Queue" : "SimpleQueue", shape->producers, shape->size,
+                 count / shape->producers, shape->bound);
+    }
+    question->peer = c->scripts[0];
+    unsigned others = 0;
+    while (question->others[others].name != NULL) {
+        others++;
+    }
+    question->others[others] = (bench_other){ .name = "SimpleQueue", .script = c->scripts[1] };
+}
+
+static void ask(unsigned producers, unsigned consumers, size_t size, bool anywhere)
+{
+    bench_stream how = { .shape = { producers, consumers, size, 1024 },
+                         .anywhere = anywhere,
+                         .seconds = quick ? 0.02 : 0.25 };
+    while (how.shape.bound * size > WAITING_MOST) {
+        how.shape.bound /= 2;
+    }
+    cell c = { 0 };
     char name[80];
-    char peer[80];
-    snprintf(name, sizeof name, "queue: %u to %u, %zu bytes, %s", pairs, pairs, size,
-             maxsize != 0 ? "bounded" : "unbounded");
-    snprintf(peer, sizeof peer, "queue_stream.py %u %zu %u %u", pairs, size, 60000 / pairs,
-             maxsize);
-    bench_run(&(bench_case){ .name = name,
-                             .unit = "M/s",
-                             .ours = ours,
-                             .floor = ring,
-                             .floor_is = "a spinning ring for each pair",
-                             .peer = peer,
-                             .conditions = "producers on cpu 0, consumers on cpu 1",
-                             .arg = &s });
-    kin_queue_free(s.queue);
+    snprintf(name, sizeof name, "queue: %u to %u, %zu bytes", producers, consumers, size);
+    snprintf(c.conditions, sizeof c.conditions, "%s; bounds are %u messages",
+             how.anywhere ? "not pinned" : "producers on cpu 0, consumers on cpu 1",
+             how.shape.bound);
+    bench_case question = { .name = name,
+                            .unit = size <= 65536 ? "M/s" : "us",
+                            .ours = ours,
+                            .floor = limit,
+                            .floor_is = "a spinning Vyukov ring",
+                            .conditions = c.conditions,
+                            .arg = &c,
+                            .rounds = quick ? 3 : 5 };
+    open_all(&c, &question, &how);
+    add_scripts(&c, &question, &how.shape);
+    bench_run(&question);
+    for (size_t i = 0; i < PEERS; i++) {
+        bench_stream_close(&c.streams[i]);
+    }
 }
 
 int main(int argc, char **argv)
 {
+    static const unsigned teams[][2] = { { 1, 1 }, { 2, 2 }, { 4, 1 }, { 1, 4 }, { 32, 32 } };
+    static const size_t sizes[] = { 8, 64, 1 << 10, 64 << 10, 1 << 20 };
     KIN_CHECK(kin_init(argc, argv));
-    for (unsigned pairs = 1; pairs <= 2; pairs++) {
-        for (size_t size = 8; size <= 1024; size *= 128) {
-            ask(pairs, size, 0);
-            ask(pairs, size, 1024);
+    quick = argc > 1 && strcmp(argv[1], "quick") == 0;
+    argv += quick;
+    argc -= quick;
+    if (argc >= 4) {
+        ask((unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]), (size_t)atol(argv[3]), argc > 4);
+        return 0;
+    }
+    for (int i = 0; i < 5; i++) {
+        for (int k = 0; k < 5; k++) {
+            ask(teams[i][0], teams[i][1], sizes[k], teams[i][0] > 4);
         }
     }
     return 0;

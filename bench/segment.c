@@ -127,15 +127,16 @@ static double by_hand_whole(const void *phase)
 
 static void ask(const char *name, const char *calls, const char *peer, enum phase phase)
 {
-    bench_run(&(bench_case){ .name = name,
-                             .unit = "us",
-                             .ours = ours,
-                             .floor = by_hand,
-                             .floor_is = calls,
-                             .peer = peer,
-                             .conditions = "on cpu 0, 4 KiB",
-                             .arg = &phase,
-                             .others = { { "with posix_fallocate", by_hand_whole } } });
+    bench_run(&(bench_case){
+        .name = name,
+        .unit = "us",
+        .ours = ours,
+        .floor = by_hand,
+        .floor_is = calls,
+        .peer = peer,
+        .conditions = "on cpu 0, 4 KiB",
+        .arg = &phase,
+        .others = { { .name = "with posix_fallocate", .measure = by_hand_whole } } });
 }
 
 int main(int argc, char **argv)

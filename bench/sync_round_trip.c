@@ -163,8 +163,8 @@ static void ask(bench_case c, const char *const names[2], const char *const peer
         c.name = names[i];
         c.peer = peers[i];
         c.ours = i == 0 ? condition : events;
-        c.others[0] = i == 0 ? (bench_other){ "pthread_cond_t", pthread_cond }
-                             : (bench_other){ "two sem_t", sem_ts };
+        c.others[0] = i == 0 ? (bench_other){ .name = "pthread_cond_t", .measure = pthread_cond }
+                             : (bench_other){ .name = "two sem_t", .measure = sem_ts };
         bench_run(&c);
     }
 }

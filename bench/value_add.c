@@ -90,15 +90,16 @@ static void make_all(void)
 
 static void ask(const char *name, const char *conditions, const char *peer, question q)
 {
-    bench_run(&(bench_case){ .name = name,
-                             .unit = "M/s",
-                             .ours = ours,
-                             .floor = atomic,
-                             .floor_is = "an atomic addition, without a lock",
-                             .peer = peer,
-                             .conditions = conditions,
-                             .arg = &q,
-                             .others = { { "robust recursive mutex", robust } } });
+    bench_run(
+        &(bench_case){ .name = name,
+                       .unit = "M/s",
+                       .ours = ours,
+                       .floor = atomic,
+                       .floor_is = "an atomic addition, without a lock",
+                       .peer = peer,
+                       .conditions = conditions,
+                       .arg = &q,
+                       .others = { { .name = "robust recursive mutex", .measure = robust } } });
 }
 
 int main(int argc, char **argv)

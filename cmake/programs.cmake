@@ -34,10 +34,39 @@ endfunction()
 
 kin_programs(examples)
 
-# What the benches share. They ask CPython, through the scripts in bench/peers.
-file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/common/*.c)
+# What the benches share. They ask CPython, through the scripts in bench/peers, and other libraries
+# where they are there (`tools/deps bench`): bench/peers/absent.c stands in for one that is not.
+file(GLOB sources CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/bench/common/*.c ${PROJECT_SOURCE_DIR}/bench/peers/*.c)
+list(FILTER sources EXCLUDE REGEX "/(zmq|nng)\\.c$")
 add_library(kin_bench STATIC ${sources})
 target_link_libraries(kin_bench PRIVATE kin)
+target_link_options(kin_bench INTERFACE -Wl,--as-needed) # a bench without these peers starts faster
 target_compile_definitions(kin_bench PRIVATE _GNU_SOURCE BENCH_PYTHON="/usr/bin/python3"
     BENCH_PEERS="${PROJECT_SOURCE_DIR}/bench/peers")
+
+foreach(peer zmq nng)
+    string(TOUPPER ${peer} upper)
+    find_library(${upper}_LIBRARY ${peer})
+    find_path(${upper}_INCLUDE NAMES ${peer}.h ${peer}/${peer}.h)
+    if(${upper}_LIBRARY AND ${upper}_INCLUDE)
+        target_sources(kin_bench PRIVATE ${PROJECT_SOURCE_DIR}/bench/peers/${peer}.c)
+        target_include_directories(kin_bench SYSTEM PRIVATE ${${upper}_INCLUDE})
+        target_link_libraries(kin_bench PUBLIC ${${upper}_LIBRARY})
+        target_compile_definitions(kin_bench PRIVATE BENCH_HAS_${upper}=1)
+    endif()
+endforeach()
+
+include(CheckLanguage)
+check_language(CXX)
+find_path(BOOST_INCLUDE boost/interprocess/ipc/message_queue.hpp)
+if(CMAKE_CXX_COMPILER AND BOOST_INCLUDE)
+    enable_language(CXX)
+    add_library(kin_bench_boost OBJECT ${PROJECT_SOURCE_DIR}/bench/peers/boost.cc)
+    target_compile_options(kin_bench_boost PRIVATE -Wall -Wextra)
+    target_include_directories(kin_bench_boost SYSTEM PRIVATE ${BOOST_INCLUDE})
+    target_sources(kin_bench PRIVATE $<TARGET_OBJECTS:kin_bench_boost>)
+    target_link_libraries(kin_bench PUBLIC stdc++)
+    target_compile_definitions(kin_bench PRIVATE BENCH_HAS_BOOST=1)
+endif()
 kin_programs(bench kin_bench)

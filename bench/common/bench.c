@@ -10,16 +10,11 @@
 
 #include "ping.h"
 
-#define ROUNDS 7
 #define PATIENCE 100 /* seconds for a round: what hangs is ended */
 
-typedef struct series {
-    double round[ROUNDS];
-} series;
-
 typedef struct answers {
-    series ours, floor, peer, others[BENCH_OTHERS];
-    series line; /* a cache line to and fro */
+    bench_series ours, floor, peer, others[BENCH_OTHERS];
+    bench_series line; /* a cache line to and fro */
 } answers;
 
 _Noreturn void bench_fail(const char *what, const char *file, int line)
@@ -50,20 +45,19 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static series sorted(series s)
+static bench_series sorted(bench_series s)
 {
-    qsort(s.round, ROUNDS, sizeof s.round[0], compare);
+    qsort(s.round, (size_t)s.rounds, sizeof s.round[0], compare);
     return s;
 }
 
-/* Per round, and then the median. */
-static double ratio(const series *a, const series *b)
+double bench_series_ratio(const bench_series *a, const bench_series *b)
 {
-    series s;
-    for (int i = 0; i < ROUNDS; i++) {
+    bench_series s = { .rounds = a->rounds };
+    for (int i = 0; i < s.rounds; i++) {
         s.round[i] = a->round[i] / b->round[i];
     }
-    return sorted(s).round[ROUNDS / 2];
+    return sorted(s).round[s.rounds / 2];
 }
 
 static double in_unit(double seconds, const char *unit)
@@ -74,75 +68,100 @@ static double in_unit(double seconds, const char *unit)
     return seconds * (strcmp(unit, "ns") == 0 ? 1e9 : strcmp(unit, "us") == 0 ? 1e6 : 1e3);
 }
 
-/* An object with min, median and max; what comes after it in the object is the caller's. */
-static void print_series(const char *who, const series *s, const char *unit)
+/* What comes after the median and so on in the object is the caller's. */
+static void print_open(const char *who, const bench_series *s, const char *unit)
 {
-    series v;
-    for (int i = 0; i < ROUNDS; i++) {
+    bench_series v = { .rounds = s->rounds };
+    for (int i = 0; i < v.rounds; i++) {
         v.round[i] = in_unit(s->round[i], unit);
     }
     v = sorted(v);
     printf("\"%s\": {\"min\": %.4g, \"median\": %.4g, \"max\": %.4g", who, v.round[0],
-           v.round[ROUNDS / 2], v.round[ROUNDS - 1]);
+           v.round[v.rounds / 2], v.round[v.rounds - 1]);
 }
 
-static void print_conditions(const bench_case *c, const series *line)
+void bench_series_print(const char *who, const bench_series *s, const char *unit)
+{
+    print_open(who, s, unit);
+    printf("}");
+}
+
+static void print_conditions(const bench_case *c, const bench_series *line)
 {
     double load = 0;
     (void)getloadavg(&load, 1);
-    series s = sorted(*line);
+    bench_series s = sorted(*line);
     printf(", \"conditions\": \"%s; %d cpus, load %.1f; a cache line goes to and fro in ",
            c->conditions, bench_cpus(), load);
-    printf("%.0f to %.0f ns; floor: %s; peer: %s\"}\n", s.round[0] * 1e9, s.round[ROUNDS - 1] * 1e9,
-           c->floor_is, c->peer != NULL ? "CPython" : "none");
+    printf("%.0f to %.0f ns; floor: %s; peer: %s\"}\n", s.round[0] * 1e9,
+           s.round[s.rounds - 1] * 1e9, c->floor_is, c->peer != NULL ? "CPython" : "none");
+}
+
+static double ask_other(const bench_case *c, const bench_other *other)
+{
+    if (other->script != NULL) {
+        return ask_peer(other->script);
+    }
+    return other->measure(other->arg != NULL ? other->arg : c->arg);
+}
+
+static void note(bench_series *s, double seconds)
+{
+    s->round[s->rounds++] = seconds;
 }
 
 static void ask(const bench_case *c, answers *a)
 {
+    int rounds = c->rounds != 0 ? c->rounds : BENCH_ROUNDS;
     (void)c->floor(c->arg); /* warm */
     (void)c->ours(c->arg);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         alarm(PATIENCE);
-        a->line.round[i] = bench_ping_spinning();
-        a->floor.round[i] = c->floor(c->arg);
-        a->ours.round[i] = c->ours(c->arg);
+        note(&a->line, bench_ping_spinning());
+        note(&a->floor, c->floor(c->arg));
+        note(&a->ours, c->ours(c->arg));
         for (int k = 0; k < BENCH_OTHERS && c->others[k].name != NULL; k++) {
-            a->others[k].round[i] = c->others[k].measure(c->arg);
+            note(&a->others[k], ask_other(c, &c->others[k]));
         }
-        a->peer.round[i] = c->peer != NULL ? ask_peer(c->peer) : 0;
+        note(&a->peer, c->peer != NULL ? ask_peer(c->peer) : 0);
     }
     alarm(0);
 }
 
 static void print_others(const bench_case *c, const answers *a)
 {
+    bool first = true;
     printf(", \"others\": {");
     for (int k = 0; k < BENCH_OTHERS && c->others[k].name != NULL; k++) {
-        printf(k > 0 ? ", " : "");
-        print_series(c->others[k].name, &a->others[k], c->unit);
-        printf(", \"vs\": %.3g}", ratio(&a->others[k], &a->ours));
+        if (a->others[k].round[0] > 0) { /* else there is no such script's language here */
+            printf(first ? "" : ", ");
+            print_open(c->others[k].name, &a->others[k], c->unit);
+            printf(", \"vs\": %.3g}", bench_series_ratio(&a->others[k], &a->ours));
+            first = false;
+        }
     }
     printf("}");
 }
 
 void bench_run(const bench_case *c)
 {
-    answers a;
+    answers a = { 0 };
     ask(c, &a);
     bool has_peer = a.peer.round[0] > 0;
     printf("{\"bench\": \"%s\", \"unit\": \"%s\", ", c->name, c->unit);
-    print_series("ours", &a.ours, c->unit);
-    printf("}, ");
-    print_series("floor", &a.floor, c->unit);
-    printf("}, ");
+    bench_series_print("ours", &a.ours, c->unit);
+    printf(", ");
+    bench_series_print("floor", &a.floor, c->unit);
+    printf(", ");
     if (has_peer) {
-        print_series("peer", &a.peer, c->unit);
+        bench_series_print("peer", &a.peer, c->unit);
+    } else {
+        printf("\"peer\": null");
     }
-    printf(has_peer ? "}" : "\"peer\": null");
     print_others(c, &a);
-    printf(", \"vs_floor\": %.3g", ratio(&a.ours, &a.floor));
+    printf(", \"vs_floor\": %.3g", bench_series_ratio(&a.ours, &a.floor));
     if (has_peer) {
-        printf(", \"vs_peer\": %.3g", ratio(&a.peer, &a.ours));
+        printf(", \"vs_peer\": %.3g", bench_series_ratio(&a.peer, &a.ours));
     } else {
         printf(", \"vs_peer\": null");
     }

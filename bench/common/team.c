@@ -2,6 +2,7 @@
 #include "bench.h"
 
 #include <kin.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,13 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TEAM_MOST 8
-
 typedef struct team {
     atomic_uint ready;
     atomic_uint size;
-    double begun;
-    double ended[TEAM_MOST];
+    double begun[BENCH_TEAM_MOST];
+    double ended[BENCH_TEAM_MOST];
+    pthread_barrier_t all_ended;
 } team;
 
 static const cpu_set_t *allowed(void)
@@ -57,42 +57,78 @@ void bench_busy(double seconds)
     }
 }
 
-static void run(team *t, unsigned index, bench_role role, const void *arg)
+static void await_begin(team *t)
 {
     atomic_fetch_add(&t->ready, 1);
     while (atomic_load(&t->ready) < atomic_load(&t->size)) {
         sched_yield();
     }
-    if (index == 0) {
-        t->begun = kin_now();
-    }
-    role(index, arg);
-    t->ended[index] = kin_now();
 }
 
-double bench_team(unsigned n, const int *cpus, bench_role role, const void *arg)
+static void await_end(team *t)
+{
+    int rv = pthread_barrier_wait(&t->all_ended);
+    BENCH_MUST(rv == 0 || rv == PTHREAD_BARRIER_SERIAL_THREAD);
+}
+
+static team *team_new(unsigned size)
 {
     static team *t;
     t = t != NULL ? t : bench_shared(sizeof *t);
-    (void)bench_cpus(); /* before anybody is pinned */
+    BENCH_MUST(size <= BENCH_TEAM_MOST);
     atomic_store(&t->ready, 0);
-    atomic_store(&t->size, n);
-    int pids[TEAM_MOST];
+    atomic_store(&t->size, size);
+    pthread_barrierattr_t attr;
+    BENCH_MUST(pthread_barrierattr_init(&attr) == 0);
+    BENCH_MUST(pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0);
+    BENCH_MUST(pthread_barrier_init(&t->all_ended, &attr, size) == 0);
+    return t;
+}
+
+static double seconds_of(team *t, const int *pids)
+{
+    double begin = 0;
+    double end = 0;
+    for (unsigned i = 0; i < atomic_load(&t->size); i++) {
+        int status;
+        BENCH_MUST(waitpid(pids[i], &status, 0) > 0 && status == 0);
+        begin = i == 0 || t->begun[i] < begin ? t->begun[i] : begin;
+        end = t->ended[i] > end ? t->ended[i] : end;
+    }
+    return end - begin;
+}
+
+double bench_team_entered(unsigned n, const int *cpus, bench_role enter, bench_role role,
+                          const void *arg)
+{
+    (void)bench_cpus(); /* before anybody is pinned */
+    team *t = team_new(n);
+    int pids[BENCH_TEAM_MOST];
     for (unsigned i = 0; i < n; i++) {
         pids[i] = kin_fork();
         BENCH_MUST(pids[i] >= 0);
         if (pids[i] == 0) {
             alarm(100);
             bench_pin(cpus != NULL ? cpus[i] : BENCH_FREE);
-            run(t, i, role, arg);
+            enter(i, arg);
+            await_begin(t);
+            t->begun[i] = kin_now();
+            role(i, arg);
+            t->ended[i] = kin_now();
+            await_end(t);
             _exit(0);
         }
     }
-    double end = 0;
-    for (unsigned i = 0; i < n; i++) {
-        int status;
-        BENCH_MUST(waitpid(pids[i], &status, 0) > 0 && status == 0);
-        end = t->ended[i] > end ? t->ended[i] : end;
-    }
-    return end - t->begun;
+    return seconds_of(t, pids);
+}
+
+static void enter_nothing(unsigned index, const void *arg)
+{
+    (void)index;
+    (void)arg;
+}
+
+double bench_team(unsigned n, const int *cpus, bench_role role, const void *arg)
+{
+    return bench_team_entered(n, cpus, enter_nothing, role, arg);
 }

@@ -1,6 +1,7 @@
-"""queue_stream.py PAIRS SIZE COUNT MAXSIZE: seconds for a message; COUNT of each producer."""
+"""queue_stream.py Queue|SimpleQueue PAIRS SIZE COUNT MAXSIZE: seconds for a message; COUNT of each
+producer."""
+import multiprocessing
 import sys
-from multiprocessing import Queue
 from peer import team
 
 
@@ -14,7 +15,7 @@ def consume(queue, count):
         queue.get()
 
 
-pairs, size, count, maxsize = map(int, sys.argv[1:])
-queue = Queue(maxsize)
+pairs, size, count, maxsize = map(int, sys.argv[2:])
+queue = multiprocessing.Queue(maxsize) if sys.argv[1] == "Queue" else multiprocessing.SimpleQueue()
 members = [(0, produce, (queue, bytes(size), count)), (1, consume, (queue, count))] * pairs
 print(team(*members) / (pairs * count))
