@@ -3,6 +3,7 @@
 #include "queue/room.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static kin_queue *new_queue(const kin_queue_options *options)
@@ -184,5 +185,27 @@ TEST(a_join_sees_all_rings)
         CHECK_OK(kin_queue_task_done(queue));
     }
     CHECK_OK(kin_queue_join(queue, 0));
+    kin_queue_free(queue);
+}
+
+static void get_one_and_die(kin_queue *queue)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)get(queue);
+        raise(SIGKILL);
+    }
+    CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(what_a_dead_one_holds_behind_a_living_one_is_there_for_who_does_not_wait)
+{
+    kin_queue *queue = new_queue(&acked);
+    put_numbers(queue, 0, 2);
+    CHECK_EQ(get(queue), 0); /* ours until we acknowledge it */
+    get_one_and_die(queue);
+    CHECK_EQ(get(queue), 1);
+    CHECK_OK(kin_queue_ack(queue));
+    CHECK_OK(kin_queue_ack(queue));
     kin_queue_free(queue);
 }
