@@ -17,6 +17,7 @@ foreach(fuzzer ${fuzzers})
     get_filename_component(name ${fuzzer} NAME_WE)
     add_executable(fuzz.${name} ${fuzzer})
     target_link_libraries(fuzz.${name} PRIVATE kin_fuzzed)
+    target_compile_definitions(fuzz.${name} PRIVATE _GNU_SOURCE)
     target_include_directories(fuzz.${name} PRIVATE
         ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/src)
     target_link_options(fuzz.${name} PRIVATE -fsanitize=fuzzer,${fuzz_sanitizers})

@@ -23,10 +23,10 @@ struct kin_queue {
     uint64_t maxsize; /* 0: unbounded */
     uint64_t maxbytes;
     uint64_t cells; /* of a ring, that may be in use: maxsize, or 0: all */
-    bool ack;
-    bool joinable;
-    bool wait_for_memory;
-    bool metered;
+    uint8_t ack;    /* 0 or not, as the others: anything may be written over them */
+    uint8_t joinable;
+    uint8_t wait_for_memory;
+    uint8_t metered;
     _Atomic uint32_t closed; /* 1, or */
 #define KIN__QUEUE_FREED 2u
     _Atomic kin__ref first;    /* the ring to take from */
