@@ -251,17 +251,21 @@ bool kin__post_put(kin__ref ref, unsigned to, void *block, kin__letter_head *hea
     return true;
 }
 
-/* The block of a head, out of its slot: NULL when it is gone. */
+/* The block of a head, out of its slot: NULL when it is gone, or never was on its way there. The
+ * numbers may be anything: nobody else's block is taken for it. */
 static void *collect(kin__ref ref, unsigned end, const kin__letter_head *head)
 {
     post *p = at(ref);
-    bool ours = kin__block_take(head->u.apart.block);
-    kin__ref named = head->u.apart.block | (head->kind & KIN__LETTER_OBJECT ? HOLDS_OBJECT : 0);
-    KIN__STEP("post.taken");
-    if (p != NULL && head->u.apart.slot < SLOTS) {
-        atomic_compare_exchange_strong(&p->to[end & 1u].slots[head->u.apart.slot], &named, 0);
+    kin__ref named = head->u.apart.block;
+    uint32_t slot = head->u.apart.slot;
+    kin__ref seen = p != NULL && slot < SLOTS ? atomic_load(&p->to[end & 1u].slots[slot]) : 0;
+    if ((seen & ~MARKS) != named || kin__block_find(named, KIN__MESSAGE) == NULL ||
+        !kin__block_take(named)) {
+        return NULL;
     }
-    return ours ? kin__block_at(head->u.apart.block, KIN__MESSAGE, NULL) : NULL;
+    KIN__STEP("post.taken");
+    atomic_compare_exchange_strong(&p->to[end & 1u].slots[slot], &seen, 0);
+    return kin__block_at(named, KIN__MESSAGE, NULL);
 }
 
 bool kin__post_take_back(kin__ref ref, unsigned to, const kin__letter_head *head)

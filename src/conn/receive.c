@@ -77,7 +77,7 @@ static int make_pickle(kin__inbox *in)
         return rv;
     }
     rv = kin_dumps(kin__obj_lend(object), &data, &size);
-    kin_release(object);
+    kin__obj_sent(object); /* a buffer has no pickle: it stays the letter's */
     if (rv < 0) {
         return rv;
     }

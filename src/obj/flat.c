@@ -301,8 +301,9 @@ void kin__flat_discard(const void *at, size_t size)
         if (more > n - i) {
             return;
         }
-        if ((uint8_t)head == TAG_BUFFER) {
-            (void)kin__block_discard(words[i]);
+        kin__ref buffer = (uint8_t)head == TAG_BUFFER ? words[i] : 0;
+        if (kin__block_find(buffer, KIN__RAW) != NULL) { /* and no other's queue */
+            (void)kin__block_discard(buffer);
         }
         i += more;
     }

@@ -142,6 +142,33 @@ TEST(a_connection_on_its_way_keeps_its_post)
     CHECK_EQ(blocks_in_use(), 0);
 }
 
+/* ---- heads that lie ------------------------------------------------------------------------- */
+
+TEST(a_head_gets_nobody_elses_block)
+{
+    ends e = relatives();
+    kin_queue *queue = NULL;
+    CHECK_OK(kin_queue_new(&queue, NULL));
+    kin__ref message = kin__block_ref(kin__block_new_given(100, KIN__MESSAGE));
+    const kin__ref others[] = { e.one->post, kin__block_ref(queue), message };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        kin__letter_head head = { .mark = KIN__MARK,
+                                  .kind = KIN__LETTER_BYTES | KIN__LETTER_APART,
+                                  .size = 10,
+                                  .u.apart = { .block = others[i], .slot = (uint32_t)i } };
+        CHECK_EQ(write(e.other->stream.fd, &head, sizeof head), sizeof head);
+        void *data;
+        size_t size;
+        CHECK_ERROR(kin_conn_recv_bytes(e.one, &data, &size, 1), KIN_ECORRUPT);
+        CHECK(kin__block_is_shared(others[i]));
+    }
+    send_large(e.other);
+    check_bytes(e.one, zeros, LARGE);
+    CHECK(kin__block_discard(message));
+    kin_queue_free(queue);
+    end_both(&e);
+}
+
 /* ---- without one ----------------------------------------------------------------------------- */
 
 TEST(without_memory_for_a_post_all_goes_through_the_socket)

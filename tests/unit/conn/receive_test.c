@@ -108,6 +108,28 @@ TEST(large_objects_arrive_as_they_were)
     CHECK_EQ(blocks_in_use(), 0);
 }
 
+TEST(a_buffer_that_has_no_pickle_can_still_be_received)
+{
+    ends e = relatives();
+    for (size_t size = 8; size < 100000; size *= 100) {
+        char *memory = kin_alloc(10);
+        char *text = calloc(1, size);
+        void *data;
+        size_t got;
+        kin_obj o;
+        CHECK_OK(kin_conn_send(e.one, kin_list(kin_buffer(memory, 10), kin_bytes(text, size)), 1));
+        CHECK_ERROR(kin_conn_recv_bytes(e.other, &data, &got, 1), KIN_EUNSUPPORTED);
+        CHECK_EQ(kin_conn_poll(e.other, 0), 1);
+        CHECK_OK(kin_conn_recv(e.other, &o, 1));
+        CHECK_PTR(kin_take_buffer(kin_at(o, 0), &got), memory);
+        kin_release(o);
+        kin_free(memory);
+        free(text);
+    }
+    end_both(&e);
+    CHECK_EQ(blocks_in_use(), 0);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 TEST(what_was_sent_wholly_is_received_before_the_end)

@@ -1,6 +1,6 @@
 #include "harness.h"
 
-#include "obj/room.h"
+#include "obj/flat.h"
 #include <kin/domain.h>
 #include <stdlib.h>
 
@@ -284,6 +284,14 @@ TEST(a_discarded_message_frees_its_buffers)
     kin__flat_discard(at, size); /* generations tell */
     kin__flat_discard(at, 0);
     free(at);
+}
+
+TEST(a_discarded_message_frees_nothing_but_buffers)
+{
+    kin__ref other = kin__block_ref(kin__block_new_given(100, KIN__MESSAGE));
+    uint64_t words[] = { TAG_BUFFER, other, 100 };
+    kin__flat_discard(words, sizeof words);
+    CHECK(kin__block_discard(other));
 }
 
 TEST(a_message_that_fails_half_way_frees_its_buffers)
