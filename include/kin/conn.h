@@ -72,8 +72,8 @@ KIN_API int kin_conn_send(kin_conn *conn, kin_obj object, double timeout);
 
 /* Receives an object, or decodes what was sent as bytes. KIN_ETIMEDOUT: what has arrived of it by
  * then is kept for the next call. KIN_EEOF: the other end is closed, and all was received.
- * KIN_EBROKEN: it was closed within a message. What cannot be decoded is KIN_ECORRUPT and gone;
- * the next message can be received. */
+ * KIN_EBROKEN: it was closed within a message. What cannot be decoded is gone, with the code
+ * of kin_loads (KIN_ECORRUPT, KIN_EUNSUPPORTED and others); the next message can be received. */
 KIN_API int kin_conn_recv(kin_conn *conn, kin_obj *ret_object, double timeout);
 
 /* The same for bytes. What was sent as an object is received as its pickle. Free *ret_data with
