@@ -200,6 +200,7 @@ enum kin__found kin__chain_take(kin_queue *queue, const kin__want *want, bool as
     }
     kin__ring ring = kin__ring_at(atomic_load(&queue->first));
     kin__id holder = KIN__NOBODY;
+    kin__ref shut = 0;
     for (unsigned turn = 0; turn < TURNS && ring.at != NULL; turn++) {
         enum kin__found found = kin__ring_take(&ring, want, ask, ret);
         holder = ret->holder != KIN__NOBODY ? ret->holder : holder;
@@ -207,7 +208,9 @@ enum kin__found kin__chain_take(kin_queue *queue, const kin__want *want, bool as
         if (found == KIN__NONE && (next != 0 || atomic_load(&queue->closed))) {
             (void)kin__ring_seal(&ring); /* or a producer was faster: either way, look again */
         } else if (found == KIN__FULL && next != 0) {
-            ring = kin__ring_shut(&ring, ret->position) ? kin__ring_at(next) : ring;
+            bool looked_again = shut == ring.self; /* what was put before we shut it comes first */
+            shut = kin__ring_shut(&ring, ret->position) ? ring.self : 0;
+            ring = looked_again && shut != 0 ? kin__ring_at(next) : ring;
         } else if (found == KIN__OVER && next != 0) {
             if (kin__ring_is_done(&ring)) {
                 retire(queue, &ring);

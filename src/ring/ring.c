@@ -216,12 +216,17 @@ uint64_t kin__ring_find_head(const kin__ring *ring)
     return head;
 }
 
-/* The oldest cell is in the way of a put: whose death would change that? KIN__GOT: look again. */
-static enum kin__found full(const kin__ring *ring, kin__claim *ret)
+/* The oldest cell is in the way of a put at that position: whose death would change that? KIN__GOT:
+ * look again. */
+static enum kin__found full(const kin__ring *ring, uint64_t position, uint64_t limit,
+                            kin__claim *ret)
 {
     uint64_t head = kin__ring_find_head(ring);
     uint64_t state;
     enum place place = look_at(ring, head, &state);
+    if (distance(position, head) < (int64_t)(limit != 0 ? limit : ring->count) || place == DONE) {
+        return KIN__GOT; /* not any more; and he who made room may have died before he said so */
+    }
     if (place != PASSED_ON && place != HELD) {
         return KIN__NONE;
     }
@@ -286,10 +291,11 @@ enum kin__found kin__ring_claim(const kin__ring *ring, uint64_t limit, kin__clai
             return place == END ? KIN__OVER : KIN__HELD;
         }
         if (place == BEHIND || (place == OPEN && beyond(ring, position, limit))) {
-            enum kin__found found = full(ring, ret);
+            enum kin__found found = full(ring, position, limit, ret);
             if (found != KIN__GOT) {
                 return found;
             }
+            looked++;
         } else if (place != OPEN) {
             position++;
             looked++;
