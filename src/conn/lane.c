@@ -229,6 +229,7 @@ static bool claim_cell(const kin__call *call, size_t size, kin__claim *ret)
 {
     kin_conn *conn = call->conn;
     uint32_t word = atomic_load(&conn->out->word);
+    kin__taken_from = NULL;
     if (!(word & OPEN) || !has_ring(conn->out, &conn->out_ring) || !kin__alive(word & ~OPEN)) {
         return false;
     }
@@ -352,6 +353,7 @@ static enum kin__found take(const kin__call *call, bool ask, int *ret_rv)
         found = kin__ring_take(&conn->in_ring, &anything, true, &claim);
     }
     if (found == KIN__GOT) {
+        kin__taken_from = conn->in;
         *ret_rv = accept_letter(call, &claim);
     }
     return found;
@@ -380,7 +382,7 @@ static void spin(kin__lane *lane, const kin__ring *ring)
     }
     if (is_open(lane)) {
         kin__gate_open(&lane->gate);
-        (void)kin__spin(is_there, &v);
+        (void)kin__spin_to_take(lane, is_there, &v);
     }
 }
 

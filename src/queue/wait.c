@@ -162,8 +162,8 @@ static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
     if (a->found == KIN__NONE && !kin__may_wait(deadline) && !asks) {
         return give_up(a, deadline);
     }
-    bool (*ready)(void *) = a->want != NULL ? try_in_spin : try_when_roomy;
-    if (kin__may_wait(deadline) && kin__spin(ready, a)) {
+    if (kin__may_wait(deadline) && (a->want != NULL ? kin__spin_to_take(a->queue, try_in_spin, a)
+                                                    : kin__spin(try_when_roomy, a))) {
         return outcome(a);
     }
     return sleep_and_try(a, gate, deadline);
@@ -175,6 +175,7 @@ int kin__queue_claim(kin_queue *queue, size_t size, int64_t deadline, kin__claim
 {
     attempt a = { .queue = queue, .size = size, .ret = ret };
     int rv = obtain(&a, &queue->not_full, deadline);
+    kin__taken_from = NULL;
     if (rv == 0) {
         kin__gate_open(&queue->not_empty); /* R1 */
     }
@@ -196,6 +197,7 @@ int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, k
 {
     attempt a = { .queue = queue, .want = want, .ret = ret };
     int rv = obtain(&a, &queue->not_empty, deadline);
+    kin__taken_from = queue;
     if (rv == 0 && has_waiting_producers(queue)) {
         kin__gate_open(&queue->not_full); /* R2 */
     }

@@ -163,6 +163,7 @@ static int bring(kin_event *public, enum state wanted, const char *what)
 
 int kin_event_set(kin_event *e)
 {
+    kin__taken_from = NULL;
     return bring(e, SET, "kin_event_set: the event");
 }
 

@@ -32,6 +32,7 @@
 #define SPIN 10000         /* ns of our own; what a yield takes is not ours */
 #define SPIN_IN_ALL 100000 /* ns with the yields */
 #define PAUSES 32          /* between two yields; some 0.4 us */
+#define PAUSES_RARE 256    /* of who would rather find many things than one at once; 3 us */
 #define LONG_YIELD 200000  /* ns: somebody who computes has used this core meanwhile */
 #define SHY_LEAST 2000000  /* ns until we dare to yield again, when such yields are rare */
 #define SHY_MOST 100000000 /* when they are the rule */
@@ -56,10 +57,21 @@ static bool has_partner_core(void)
     return n > 1;
 }
 
+static void pause_for(int pauses)
+{
+    for (int i = 0; i < pauses; i++) {
+        kin__os_pause();
+    }
+}
+
 /* Looks, `pauses` apart and then rarer, until it is time to yield: each look takes the cache line
  * away from whoever is about to write it. */
 static bool look(bool (*ready)(void *), void *ctx, int pauses)
 {
+    if (pauses > PAUSES) {
+        pause_for(pauses);
+        return ready(ctx);
+    }
     for (int i = 0, next = 0; i < PAUSES; i++) {
         if (i >= next) {
             if (ready(ctx)) {
@@ -122,6 +134,13 @@ bool kin__spin_near(bool (*ready)(void *), void *ctx)
 bool kin__spin_aside(bool (*ready)(void *), void *ctx)
 {
     return spin(ready, ctx, PAUSES);
+}
+
+_Thread_local const void *kin__taken_from;
+
+bool kin__spin_to_take(const void *from, bool (*ready)(void *), void *ctx)
+{
+    return spin(ready, ctx, kin__taken_from == from ? PAUSES_RARE : 1);
 }
 
 /* In this order: who is killed in between leaves the bit, by which the next one rings again. */
