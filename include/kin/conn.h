@@ -64,16 +64,26 @@ KIN_AUTO(kin_conn)
  * first: it is not woken. */
 KIN_API int kin_conn_close(kin_conn *conn);
 
-/* ---- messages ------------------------------------------------------------------------------ */
+/* ---- messages ------------------------------------------------------------------------------
+ *
+ * A timeout of 0 tries, and says KIN_ETIMEDOUT like any other (only queues say KIN_EEMPTY and
+ * KIN_EFULL). So it is what to receive with after kin_wait: somebody else may have been faster, or
+ * only a part of the message may be here. */
 
 /* Sends an object. KIN_ETIMEDOUT: nothing of it was sent, or, when some of it was, the connection
- * is KIN_EBROKEN for sending from then on. KIN_ECLOSED: nobody is there to read it any more. */
+ * is KIN_EBROKEN for sending from then on. KIN_ECLOSED: nobody is there to read it any more. That
+ * is sure where a receive of this process has said KIN_EEOF before, unless it was a stranger's: he
+ * may have ended his sending alone, and over TCP a first message to one who has gone is lost with
+ * 0, before the next is told so. */
 KIN_API int kin_conn_send(kin_conn *conn, kin_obj object, double timeout);
 
 /* Receives an object, or decodes what was sent as bytes. KIN_ETIMEDOUT: what has arrived of it by
  * then is kept for the next call. KIN_EEOF: the other end is closed, and all was received.
  * KIN_EBROKEN: it was closed within a message. What cannot be decoded is gone, with the code
- * of kin_loads (KIN_ECORRUPT, KIN_EUNSUPPORTED and others); the next message can be received. */
+ * of kin_loads (KIN_ECORRUPT, KIN_EUNSUPPORTED and others); the next message can be received.
+ * KIN_ERANGE is one of two: the pickle is deeper, or would take more memory, than a stranger may
+ * have us take: gone, and the next one can be received; or the message is larger than
+ * kin_conn_set_limit allows, and then the next receive says KIN_EBROKEN. */
 KIN_API int kin_conn_recv(kin_conn *conn, kin_obj *ret_object, double timeout);
 
 /* The same for bytes. What was sent as an object is received as its pickle. Free *ret_data with

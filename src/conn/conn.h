@@ -209,8 +209,10 @@ bool kin__lane_has(const kin_conn *conn);
 void kin__lane_spin(kin_conn *conn);
 void kin__lane_watch(kin_conn *conn);
 
-/* The descriptor tells of all letters from now on. This process's copy of the end is closed. */
+/* The descriptor tells of all letters from now on. The socket has said that the other end is
+ * closed: what is sent now is to hear that, too. This process's copy of the end is closed. */
 void kin__lane_be_loud(kin_conn *conn);
+void kin__lane_abandon(kin_conn *conn);
 void kin__lane_close(kin_conn *conn);
 
 /* ---- what is on its way in the family's memory (post.c) -------------------------------------- */

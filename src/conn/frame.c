@@ -88,6 +88,9 @@ static int fail_read(const kin__call *call, ssize_t error)
 {
     const kin__inbox *in = &call->conn->inbox;
     bool ended = error == 0 || (error == -ECONNRESET && call->conn->stream.is_local);
+    if (ended) {
+        kin__lane_abandon(call->conn);
+    }
     if (ended && in->head_size == 0) {
         return kin__fail(KIN_EEOF, "%s: the other end is closed, and all was received", call->verb);
     }

@@ -30,7 +30,8 @@
  *       comes before what is put into the lane later.
  *   R4  Anybody may close a lane. Whoever has opened it is named, so that senders know whether he
  *       lives; when he does not, they close it, and the socket tells what has become of that end.
- *       What is in it is taken by whoever receives there next.
+ *       What is in it is taken by whoever receives there next. Who is dying has no descriptors any
+ *       more and is still alive: so whom the socket tells of the end closes the lane to it, too.
  *   R5  Once a descriptor was asked for, it has to tell of everything: the lane is LOUD, which is
  *       closed for good.
  *   R6  The ring is made by whoever first wants to open the lane; it is named in the post before it
@@ -477,6 +478,14 @@ void kin__lane_be_loud(kin_conn *conn)
 {
     if (conn->in != NULL) {
         atomic_store(&conn->in->word, LOUD); /* R5 */
+    }
+}
+
+void kin__lane_abandon(kin_conn *conn)
+{
+    uint32_t word = conn->out != NULL ? atomic_load(&conn->out->word) : 0;
+    if (word & OPEN) { /* and if not, a moment later, somebody has closed it: R4 */
+        atomic_compare_exchange_strong(&conn->out->word, &word, 0);
     }
 }
 

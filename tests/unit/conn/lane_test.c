@@ -416,6 +416,33 @@ TEST(whoever_has_a_copy_goes_on_when_its_opener_dies)
     CHECK_EQ(blocks_in_use(), 0);
 }
 
+/* As who is dying does: his descriptors are closed, and for a moment he is still alive. */
+static int wait_and_be_dying(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_conn_free(s->e.other);
+    kin_obj o;
+    CHECK_ERROR(kin_conn_recv(s->e.one, &o, 0.001), KIN_ETIMEDOUT);
+    close(s->e.one->stream.fd);
+    pause();
+    return 0;
+}
+
+TEST(whoever_was_told_of_the_end_sends_nothing_to_one_who_is_dying)
+{
+    struct scene *s = new_scene();
+    pid_t child = test_child(wait_and_be_dying, s);
+    kin_conn_free(s->e.one);
+    kin_obj o;
+    CHECK_ERROR(kin_conn_recv(s->e.other, &o, KIN_FOREVER), KIN_EEOF);
+    s->e.one = NULL; /* not before: the child reads it, too */
+    CHECK_ERROR(kin_conn_send(s->e.other, kin_int(1), 1), KIN_ECLOSED);
+    CHECK_ERROR(kin_conn_send(s->e.other, kin_bytes(zeros, LARGE), 1), KIN_ECLOSED);
+    kill_him(child);
+    end_both(&s->e);
+    CHECK_EQ(blocks_in_use(), 0);
+}
+
 TEST(whoever_sends_to_a_dead_opener_is_told_at_once)
 {
     struct scene *s = new_scene();

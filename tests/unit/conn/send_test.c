@@ -109,6 +109,23 @@ TEST(nobody_at_the_other_end_is_closed)
     CHECK_EQ(blocks_in_use(), 0);
 }
 
+/* So the end that a receive has told of says nothing about a stranger: what is sent tells. */
+TEST(whoever_only_sends_no_more_can_still_be_sent_to)
+{
+    ends e = with_raw();
+    void *data;
+    size_t size;
+    char got[16];
+    CHECK_EQ(shutdown(e.raw, SHUT_WR), 0);
+    CHECK_ERROR(kin_conn_recv_bytes(e.one, &data, &size, KIN_FOREVER), KIN_EEOF);
+    CHECK_OK(kin_conn_send_bytes(e.one, "hello", 5, 1));
+    CHECK_EQ(read(e.raw, got, sizeof got), 4 + 5);
+    close(e.raw);
+    e.raw = -1;
+    CHECK_ERROR(kin_conn_send_bytes(e.one, "hello", 5, 1), KIN_ECLOSED);
+    end_both(&e);
+}
+
 /* What moved into a message that did not leave is gone, as the rule says, and leaks nothing. */
 TEST(a_buffer_in_an_object_that_could_not_be_sent_is_freed)
 {
