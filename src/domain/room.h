@@ -117,6 +117,8 @@ typedef enum kin__type {
     KIN__SEGMENT, /* a name in /dev/shm that goes with its owner (share/shm.c) */
     KIN__POST,    /* what is on its way between the ends of a pipe (conn/post.c) */
     KIN__BELL,    /* of who sleeps for several things (sync/bell.c) */
+    KIN__LOOP,    /* indexes that a pool's workers share out (pool/loop.c) */
+    KIN__TOLD,    /* which of many tasks are over (pool/set.c) */
     KIN__TYPE_COUNT,
 } kin__type;
 

@@ -11,15 +11,6 @@ enum { PLACES = 64 };
 static _Atomic(bundle *) places[PLACES];
 static _Atomic int kept; /* about as many */
 
-#ifndef __has_feature
-#define __has_feature(what) 0
-#endif
-#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
-#define WATCHED true
-#else
-#define WATCHED false
-#endif
-
 bundle *kin__bundle_take(void)
 {
     for (int i = 0; i < PLACES && atomic_load_explicit(&kept, memory_order_relaxed) > 0; i++) {

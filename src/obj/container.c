@@ -100,6 +100,12 @@ kin_obj kin_range(int64_t from, int64_t to)
     return of_node(b);
 }
 
+kin_obj kin__obj_list_for(size_t n)
+{
+    box *b = kin__box_new(KIN_TYPE_LIST, n);
+    return b == NULL ? kin__obj_invalid(KIN_ENOMEM) : of_node(b);
+}
+
 /* ---- growing ----------------------------------------------------------------------- */
 
 size_t kin__box_room(const box *b, size_t more)
@@ -285,6 +291,23 @@ kin_obj kin_at(kin_obj o, size_t index)
                                           kin__type_name((kin_type)o.type), b->node.len));
     }
     return borrowed(b->items[index]);
+}
+
+kin_obj *kin__obj_slots(kin_obj row)
+{
+    return ((box *)row.as.p)->items;
+}
+
+kin_obj kin__obj_excerpt(kin_obj items, size_t from, size_t n, kin__excerpt *room)
+{
+    _Static_assert(sizeof(box) == sizeof *room, "an excerpt is a box without slots");
+    const box *of = items.as.p;
+    box *b = memset(room, 0, sizeof *room);
+    atomic_init(&b->node.count, 1);
+    b->node.type = KIN_TYPE_LIST;
+    b->node.len = n;
+    b->items = of->items + from;
+    return borrowed(of_node(b));
 }
 
 static int look_up(box *b, kin_obj key, kin_obj *ret)

@@ -187,11 +187,18 @@ static int put_box(writer *w, walk *path, box *b)
 /* Rows of small ints are what pools are fed with most: a short cut through them. */
 static void put_small_ints(writer *w, frame *f)
 {
-    size_t n = slots(f->box);
-    const kin_obj *items = f->box->items;
-    while (f->at < n && is_small(items[f->at])) {
-        put_head(w, TAG_INT, (uint64_t)items[f->at++].as.i);
+    const kin_obj *items = f->box->items + f->at;
+    size_t most = slots(f->box) - f->at;
+    size_t n = 0;
+    while (n < most && is_small(items[n])) {
+        n++;
     }
+    uint64_t *at = w->words + n <= w->room ? &w->at[w->words] : NULL;
+    for (size_t i = 0; at != NULL && i < n; i++) {
+        at[i] = TAG_INT | (uint64_t)items[i].as.i << 8;
+    }
+    w->words += n;
+    f->at += n;
 }
 
 static int put_boxes(writer *w, box *outermost)
@@ -287,12 +294,26 @@ static uint64_t words_of_head(uint64_t head)
     }
 }
 
+bool kin__flat_has_buffers(const void *at, size_t size)
+{
+    const volatile uint64_t *words = at;
+    uint64_t first = size >= 8 ? words[0] : 0;
+    return (uint8_t)first == TAG_BUNDLE ? first >> 8 & 1 : (uint8_t)first == TAG_BUFFER;
+}
+
+bool kin__flat_is_error(const void *at, size_t size)
+{
+    const volatile uint64_t *words = at;
+    uint64_t first = size >= 8 ? words[0] : 0;
+    uint64_t head = (uint8_t)first == TAG_BUNDLE && size >= 16 ? words[1] : first;
+    return (uint8_t)head == TAG_ERROR;
+}
+
 void kin__flat_discard(const void *at, size_t size)
 {
     const volatile uint64_t *words = at;
     size_t n = size / 8;
-    uint64_t first = n > 0 ? words[0] : 0;
-    if (!((uint8_t)first == TAG_BUNDLE ? first >> 8 & 1 : (uint8_t)first == TAG_BUFFER)) {
+    if (!kin__flat_has_buffers(at, size)) {
         return;
     }
     for (size_t i = 0; i < n;) {

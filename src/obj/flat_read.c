@@ -10,6 +10,8 @@ typedef struct reader {
     size_t free_size;
     kin__cargo *cargo; /* NULL: nothing with descriptors */
     local *made;       /* these, to be released when the rest cannot be read */
+    kin_obj *apart;    /* NULL, or where the outermost box, a list, has its items: */
+    size_t n_apart;    /* so many */
 } reader;
 
 static int corrupt(const char *what)
@@ -185,15 +187,19 @@ static int get_box(reader *r, enum tag tag, uint64_t n, kin_obj *ret)
     if (r->bundle == NULL || n > left(r) / each || (args && n >= left(r))) {
         return corrupt("a container is cut off");
     }
-    size_t all = n * each + args;
-    box *b = get_node(r, kind->type, box_size(all));
+    kin_obj *apart = r->apart;
+    r->apart = NULL;
+    if (apart != NULL && (tag != TAG_LIST || n != r->n_apart)) {
+        return corrupt("a list of another length");
+    }
+    box *b = get_node(r, kind->type, box_size(apart == NULL ? n * each + args : 0));
     if (b == NULL) {
         return no_node(r);
     }
     b->node.len = n;
     b->node.flags = kind->flags;
     b->node.mark = kind->mark;
-    b->items = b->inside;
+    b->items = apart == NULL ? b->inside : apart;
     *ret = of_node(b);
     return 0;
 }
@@ -316,16 +322,15 @@ static int close_boxes(box **open, kin_obj **ret_slot)
 /* The short cut of the writer: small ints, but for the last slot of a box. */
 static void get_small_ints(reader *r, kin_obj **slot, box *b)
 {
-    size_t n = slots(b);
-    while (b->room < n && r->at < r->end) {
-        uint64_t head = *(const volatile uint64_t *)r->at;
-        if ((uint8_t)head != TAG_INT) {
-            return;
-        }
-        r->at++;
-        **slot = (kin_obj){ .type = KIN_TYPE_INT, .as.i = (int64_t)head >> 8 };
-        *slot = &b->items[b->room++];
+    const volatile uint64_t *at = r->at;
+    size_t most = slots(b) - b->room < left(r) ? slots(b) - b->room : left(r);
+    size_t n = 0;
+    for (uint64_t head; n < most && (uint8_t)(head = at[n]) == TAG_INT; n++) {
+        (*slot)[n] = (kin_obj){ .type = KIN_TYPE_INT, .as.i = (int64_t)head >> 8 };
     }
+    r->at += n;
+    b->room += n;
+    *slot += n;
 }
 
 static int get_all(reader *r, kin_obj *ret)
@@ -354,10 +359,12 @@ static int get_all(reader *r, kin_obj *ret)
 static int get_bundle(reader *r, size_t size, kin_obj *ret)
 {
     size_t memory = (size_t)(get_word(r) >> 9);
+    size_t spared = r->n_apart * sizeof(kin_obj);
     /* No object takes more than eight times its words: an empty list does. */
-    if (memory < sizeof(bundle) || memory > size * 8 || memory > BUNDLE_MAX) {
+    if (memory < sizeof(bundle) + spared || memory > size * 8 || memory > BUNDLE_MAX) {
         return corrupt("it cannot need that much memory");
     }
+    memory -= spared;
     r->bundle = kin__os_malloc(memory);
     if (r->bundle == NULL) {
         return kin__fail(KIN_ENOMEM, "no memory for an object of %zu bytes", memory);
@@ -402,6 +409,29 @@ int kin__flat_read_with(const void *at, size_t size, kin__cargo *cargo, kin_obj 
     }
     if (rv == 0) {
         *ret = made;
+    }
+    return rv;
+}
+
+int kin__flat_extend(const void *at, size_t size, kin_obj list, size_t n)
+{
+    box *b = list.as.p;
+    reader r = { .at = at,
+                 .end = (const uint64_t *)at + size / 8,
+                 .apart = b->items + b->node.len,
+                 .n_apart = n };
+    if (size % 8 != 0 || size == 0 || (uintptr_t)at % 8 != 0 ||
+        (uint8_t) * (const volatile uint64_t *)r.at != TAG_BUNDLE) {
+        return corrupt("they are no list");
+    }
+    kin_obj made;
+    int rv = get_bundle(&r, size, &made);
+    if (rv == 0) {
+        box *empty = made.as.p; /* its items are the other list's now */
+        empty->items = empty->inside;
+        empty->node.len = 0;
+        kin_release(made);
+        b->node.len += n;
     }
     return rv;
 }

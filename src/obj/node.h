@@ -37,6 +37,16 @@
 
 #include "room.h"
 
+/* Whether a sanitizer sees what is done to memory that was freed. */
+#ifndef __has_feature
+#define __has_feature(what) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
+#define WATCHED true
+#else
+#define WATCHED false
+#endif
+
 enum {
     BORROWED = 1, /* flags of a kin_obj: somebody else's reference */
     HEAP = 2,     /* it points to a node */

@@ -241,6 +241,20 @@ void kin_release(kin_obj o)
     release(o, false);
 }
 
+bool kin__obj_refill(kin_obj tuple, kin_obj item)
+{
+    box *b = tuple.type == KIN_TYPE_TUPLE ? tuple.as.p : NULL;
+    /* acquire: as in drop; R1, and R4: an argument that is used too late shall be seen. */
+    if (b == NULL || atomic_load_explicit(&b->node.count, memory_order_acquire) != 1 ||
+        b->node.len != 1 || WATCHED || is_poisoning()) {
+        return false;
+    }
+    kin_obj old = b->items[0];
+    b->items[0] = item;
+    kin_release(old);
+    return true;
+}
+
 /* Buffers that others hold, too, are emptied on a walk, which may lack the memory to go very deep;
  * those that go now are not freed in any case. */
 void kin__obj_sent(kin_obj o)

@@ -32,6 +32,23 @@ void kin__obj_drop(kin_obj given);
  * their bytes are that process's now, and releases it. */
 void kin__obj_sent(kin_obj o);
 
+/* Items [from, from + n) of a list or tuple as a list: no copy, and no reference to anything. It
+ * lies in `room`, and is of use until somebody changes those items. */
+typedef struct kin__excerpt {
+    uint64_t words[6];
+} kin__excerpt;
+kin_obj kin__obj_excerpt(kin_obj items, size_t from, size_t n, kin__excerpt *room);
+
+/* A tuple of one that nobody else has gets another item, which is taken then. False: somebody has
+ * it, or it is no such tuple, or memory is being watched: make a new one. */
+bool kin__obj_refill(kin_obj tuple, kin_obj item);
+
+/* The items of a list or tuple that the caller alone has: he may put others there. */
+kin_obj *kin__obj_slots(kin_obj row);
+
+/* An empty list with room for `n` items. */
+kin_obj kin__obj_list_for(size_t n);
+
 /* 0, or the code of an invalid object with a sentence, which quotes kin_errmsg() if that still says
  * why: "kin_queue_put: the object is invalid, since making or reading it failed: kin_str: ...". */
 int kin__obj_check(kin_obj o, const char *verb);
@@ -57,8 +74,15 @@ int kin__flat_write(kin_obj o, void *at, size_t size);
  * change meanwhile, give KIN_ECORRUPT. A flat copy may be read once if it holds buffers. */
 int kin__flat_read(const void *at, size_t size, kin_obj *ret);
 
+/* Reads the flat copy of a list of `n`, and appends its items to a list that has room for them. */
+int kin__flat_extend(const void *at, size_t size, kin_obj list, size_t n);
+
 /* For a flat copy that nobody will read: frees the buffers in it. */
 void kin__flat_discard(const void *at, size_t size);
+
+/* Whether there are buffers in it; whether it is an error. Of what nobody writes to any more. */
+bool kin__flat_has_buffers(const void *at, size_t size);
+bool kin__flat_is_error(const void *at, size_t size);
 
 /* ---- private things around descriptors (local.c) --------------------------------------
  *

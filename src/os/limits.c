@@ -243,6 +243,40 @@ bool kin__os_has_memory(uint64_t size)
     return need.fits;
 }
 
+/* A group counts what was killed in it and below it. */
+static void look_at_kills(const char *dir, bool version_2, void *ctx)
+{
+    uint64_t *kills = ctx;
+    char text[512];
+    if (read_below(dir, version_2 ? "memory.events" : "memory.oom_control", text, sizeof text) >
+        0) {
+        *kills += find_field(text, "oom_kill ");
+    }
+}
+
+uint64_t kin__os_oom_kills(void)
+{
+    uint64_t kills = 0;
+    walk_cgroups("memory", look_at_kills, &kills);
+    char text[16384];
+    if (read_below(ROOT, "proc/vmstat", text, sizeof text) > 0) {
+        kills += find_field(text, "oom_kill ");
+    }
+    return kills;
+}
+
+uint64_t kin__os_resident(void)
+{
+    char text[128];
+    unsigned long pages = 0;
+    if (read_below("/proc/self", "statm", text, sizeof text) > 0) {
+        char *end;
+        (void)strtoul(text, &end, 10); /* its size in addresses */
+        pages = strtoul(end, NULL, 10);
+    }
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 uint64_t kin__os_address_room(void)
 {
     struct rlimit limit;

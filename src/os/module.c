@@ -17,7 +17,9 @@
 #include "room.h"
 #include <dlfcn.h>
 #include <elf.h>
+#include <inttypes.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +236,21 @@ int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address)
     return 0;
 }
 
+void kin__os_function_name(uintptr_t address, char *ret, size_t size)
+{
+    Dl_info info;
+    bool known = dladdr((const void *)address, &info) != 0 && info.dli_fname != NULL;
+    if (known && info.dli_sname != NULL && (uintptr_t)info.dli_saddr == address) {
+        (void)snprintf(ret, size, "%s", info.dli_sname);
+    } else if (known) {
+        const char *slash = strrchr(info.dli_fname, '/');
+        (void)snprintf(ret, size, "%s+0x%" PRIxPTR, slash != NULL ? slash + 1 : info.dli_fname,
+                       address - (uintptr_t)info.dli_fbase);
+    } else {
+        (void)snprintf(ret, size, "0x%" PRIxPTR, address);
+    }
+}
+
 int kin__os_module_files(const char **ret_files, int room)
 {
     int n = 0;
@@ -285,4 +302,12 @@ bool kin__os_module_load(const char *file)
         return true;
     }
     return dlopen != NULL && dlopen(file, RTLD_LAZY | RTLD_NODELETE) != NULL;
+}
+
+void kin__os_symbol_name(uintptr_t address, char *name, size_t size)
+{
+    Dl_info info;
+    bool known = dladdr((void *)address, &info) != 0 && info.dli_sname != NULL &&
+                 (uintptr_t)info.dli_saddr == address;
+    (void)snprintf(name, size, "%s", known ? info.dli_sname : "");
 }

@@ -3,6 +3,7 @@
 #define KIN_OS_MODULE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -16,6 +17,13 @@ int kin__os_module_of(uintptr_t address, uint64_t *ret_id, uint64_t *ret_offset)
 
 /* The other way: 0, -KIN__NO_MODULE or -KIN__NO_CODE. */
 int kin__os_module_at(uint64_t id, uint64_t offset, uintptr_t *ret_address);
+
+/* What the function that begins at `address` is called: its symbol's name where the loader knows
+ * it, else "module+0xoffset". */
+void kin__os_function_name(uintptr_t address, char *ret, size_t size);
+/* The name of the function that begins at `address`, where the loader knows it: its exported ones.
+ * Else "". */
+void kin__os_symbol_name(uintptr_t address, char *name, size_t size);
 
 /* The files of the modules that were asked for so far, but for the program itself: how many, at
  * most `room`. They stay loaded, and the names valid. */

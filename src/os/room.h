@@ -28,9 +28,16 @@ void kin__os_yield(void); /* lets another process of this core run */
 int kin__os_cpu_count(void);  /* min(affinity, cgroup quota rounded up), at least 1 */
 int kin__os_processors(void); /* of the machine, online: a partner may run on any of them */
 
+/* Bytes of this process that are in memory. */
+uint64_t kin__os_resident(void);
+
 /* Whether `size` more bytes of memory fit what can be seen: the limits of this process's cgroups
  * (file pages that would be reclaimed first count as free) and the machine's free memory. */
 bool kin__os_has_memory(uint64_t size);
+
+/* How often the kernel has killed for want of memory, in this process's cgroup and on the
+ * machine. */
+uint64_t kin__os_oom_kills(void);
 
 /* The address space that this process may still reserve, in bytes; UINT64_MAX without a limit. */
 uint64_t kin__os_address_room(void);
@@ -172,6 +179,28 @@ void kin__os_block_signals(void *saved, size_t size);
 void kin__os_restore_signals(const void *saved, size_t size);
 
 int kin__os_thread_count(void); /* threads of this process, or 1 when it cannot be told */
+
+/* ---- threads (thread.c) ------------------------------------------------------------------ */
+
+/* A thread of this process; all zeros: none. */
+typedef struct kin__thread {
+    uintptr_t handle;
+    pid_t tid;
+} kin__thread;
+
+/* Runs body(ctx) in a thread of its own, which blocks all signals but those of faults. 0, or
+ * -EAGAIN, -ENOMEM. Somebody has to join it, once, or detach it. */
+int kin__os_thread_start(void (*body)(void *ctx), void *ctx);
+kin__thread kin__os_thread_self(void);
+void kin__os_thread_join(
+    kin__thread thread); /* kin__os_thread_count does not count it after that */
+void kin__os_thread_detach(kin__thread thread);
+
+/* Calls body(ctx). If that ends this thread (pthread_exit), left(ctx) is called on the way out. */
+void kin__os_thread_guard(void (*body)(void *ctx), void (*left)(void *ctx), void *ctx);
+
+/* This thread stays on the nth of the processors that it may run on, counted round and round. */
+int kin__os_pin(unsigned nth);
 
 /* ---- starting another program (spawn.c) ------------------------------------------------ */
 
@@ -364,6 +393,18 @@ void kin__os_complain(const char *text, size_t size);
 /* A descriptor that reads as ready when SIGCHLD arrives; the signal itself is blocked. */
 int kin__os_child_signal_fd(void);
 void kin__os_drain_signals(int fd);
+
+/* ---- a file that several write to (file.c) ----------------------------------------------- */
+
+/* Opens a regular file, made if there is none, and locks it against others who do: the descriptor,
+ * -ETIMEDOUT, -EINVAL for another sort of file. Unlocking closes it. */
+int kin__os_file_lock(const char *path, int64_t deadline);
+void kin__os_file_unlock(int fd);
+
+/* Writing fails, or writes all; some may be there when it fails. */
+ssize_t kin__os_file_read(int fd, void *buffer, size_t size, uint64_t offset);
+int kin__os_file_write(int fd, const void *bytes, size_t size, uint64_t offset);
+int kin__os_file_cut(int fd, uint64_t size);
 
 /* ---- sockets that others find by an address (net.c) ---------------------------------------- */
 

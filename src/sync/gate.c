@@ -150,6 +150,15 @@ void kin__gate_wake(kin__gate *gate)
     kin__os_add_and_wake(&gate->word);
 }
 
+/* Those who have a ticket and do not sleep yet look again. When nobody slept, the bit goes. */
+void kin__gate_wake_one(kin__gate *gate)
+{
+    atomic_fetch_add(&gate->word, 2);
+    if (kin__os_wake(&gate->word, 1) == 0) {
+        kin__gate_wake(gate);
+    }
+}
+
 int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held)
 {
     int64_t until = deadline;

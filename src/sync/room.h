@@ -126,6 +126,10 @@ static inline void kin__gate_open(kin__gate *gate)
     }
 }
 
+/* Wakes one: only where somebody notices that he died before he acted on it, and wakes all then. No
+ * bells ring. */
+void kin__gate_wake_one(kin__gate *gate);
+
 /* Looks `ready(ctx)` over and over for some ten microseconds, where a second processor makes that
  * worthwhile, before a sleep would cost fifty. True as soon as it is ready. */
 bool kin__spin(bool (*ready)(void *), void *ctx);
@@ -137,8 +141,8 @@ bool kin__spin_aside(bool (*ready)(void *), void *ctx);
 
 /* For a message from a queue or a connection. Who takes one after the other looks rarely when there
  * is none: right behind the sender he would take the cache line away from him at each message (8
- * bytes in a queue, 1 to 1: 4.5 M/s; so 14). Who gives in between may be answering, and looks often:
- * what this thread has taken from last, or NULL if it put, sent or set something since. */
+ * bytes in a queue, 1 to 1: 4.5 M/s; so 14). Who gives in between may be answering: he looks often.
+ * What this thread has taken from last, or NULL if it put, sent or set something since. */
 extern _Thread_local const void *kin__taken_from;
 bool kin__spin_to_take(const void *from, bool (*ready)(void *), void *ctx);
 

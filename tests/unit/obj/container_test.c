@@ -1,6 +1,6 @@
 #include "harness.h"
 
-#include <kin/obj.h>
+#include "obj/room.h"
 
 /* ---- the macros -------------------------------------------------------------------- */
 
@@ -231,4 +231,44 @@ TEST(an_object_of_what_could_not_be_made_says_why)
     CHECK_ERROR(kin_append(&list, kin_none()), KIN_EINVAL);
     CHECK_CONTAINS(kin_errmsg(), "kin_append: the object is invalid");
     CHECK_CONTAINS(kin_errmsg(), "kin_str: the text is NULL");
+}
+
+/* ---- excerpts ------------------------------------------------------------------------ */
+
+TEST(an_excerpt_is_a_list_of_some_items_and_holds_none)
+{
+    kin_obj text = kin_str("a text of some length");
+    kin_obj row = kin_tuple(kin_int(0), text, kin_int(2), kin_int(3));
+    kin__excerpt room;
+    kin_obj some = kin__obj_excerpt(row, 1, 2, &room);
+    CHECK_EQ(kin_type_of(some), KIN_TYPE_LIST);
+    CHECK_EQ(kin_len(some), 2);
+    CHECK_STR(kin_as_str(kin_at(some, 0)), "a text of some length");
+    CHECK_EQ(kin_as_int(kin_at(some, 1)), 2);
+    CHECK_ERROR(kin_error_code(kin_at(some, 2)), KIN_ERANGE);
+    kin_release(some); /* it is borrowed */
+    CHECK_EQ(kin_len(kin__obj_excerpt(row, 4, 0, &room)), 0);
+    kin_release(row);
+}
+
+TEST(an_excerpt_is_sent_like_a_list)
+{
+    kin_obj row = kin_list(kin_int(0), kin_tuple(kin_str("x"), kin_float(2)), kin_int(2));
+    kin_obj wanted = kin_list(kin_retain(kin_at(row, 1)), kin_int(2));
+    kin__excerpt room;
+    kin_obj some = kin__obj_excerpt(row, 1, 2, &room);
+    uint64_t at[64];
+    size_t size = 0;
+    kin_obj back;
+    CHECK_OK(kin__flat_size(some, &size));
+    CHECK(size <= sizeof at);
+    CHECK_OK(kin__flat_write(some, at, size));
+    CHECK_OK(kin__flat_read(at, size, &back));
+    CHECK(kin_equal(back, wanted));
+    CHECK_OK(kin_append(&row, kin_retain(row)));
+    CHECK_ERROR(kin__flat_size(kin__obj_excerpt(row, 3, 1, &room), &size), KIN_EINVAL);
+    CHECK_OK(kin_setitem(&row, kin_int(3), kin_none()));
+    kin_release(back);
+    kin_release(wanted);
+    kin_release(row);
 }

@@ -205,6 +205,51 @@ TEST(damaged_copies_are_read_or_refused_and_nothing_else)
     free(good);
 }
 
+TEST(a_list_that_is_extended_by_a_copy_has_its_items)
+{
+    size_t size;
+    uint64_t *at = flatten(kin_list(kin_int(1), kin_str("a text"), kin_list(kin_int(2))), &size);
+    kin_obj list = kin__obj_list_for(4);
+    CHECK_OK(kin_append(&list, kin_int(0)));
+    CHECK_ERROR(kin__flat_extend(at, size, list, 2), KIN_ECORRUPT); /* it has three */
+    CHECK_ERROR(kin__flat_extend(at, 0, list, 3), KIN_ECORRUPT);
+    CHECK_ERROR(kin__flat_extend(at, size - 8, list, 3), KIN_ECORRUPT);
+    CHECK_EQ(kin_len(list), 1);
+    CHECK_OK(kin__flat_extend(at, size, list, 3));
+    CHECK_EQ(kin_len(list), 4);
+    CHECK_STR(kin_as_str(kin_at(list, 2)), "a text");
+    kin_obj inner = kin_retain(kin_at(list, 3));
+    kin_release(list);
+    CHECK_EQ(kin_as_int(kin_at(inner, 0)), 2);
+    kin_release(inner);
+    free(at);
+    at = flatten(kin_tuple(kin_int(1)), &size);
+    list = kin__obj_list_for(1);
+    CHECK_ERROR(kin__flat_extend(at, size, list, 1), KIN_ECORRUPT); /* it is no list */
+    kin_release(list);
+    free(at);
+}
+
+TEST(damaged_copies_extend_a_list_or_leave_it_alone)
+{
+    size_t size, read = 0;
+    uint64_t *good =
+        flatten(kin_list(kin_int(1), sample(), kin_list(kin_int(2)), kin_str("x")), &size);
+    for (int i = 0; i < 10000; i++) {
+        uint64_t *bad = malloc(size);
+        memcpy(bad, good, size);
+        damage(bad, size / 8);
+        kin_obj list = kin__obj_list_for(4);
+        int rv = kin__flat_extend(bad, size, list, 4);
+        CHECK_EQ(kin_len(list), rv == 0 ? 4 : 0);
+        read += rv == 0;
+        kin_release(list);
+        free(bad);
+    }
+    CHECK_GT(read, 100);
+    free(good);
+}
+
 TEST(random_words_are_read_or_refused)
 {
     for (int i = 0; i < 100000; i++) {

@@ -86,3 +86,13 @@ TEST(the_dead_are_kept_for_a_while_and_no_longer)
     }
     CHECK_EQ(lines, 0);
 }
+
+TEST(a_tuple_of_arguments_is_not_used_again)
+{
+    debug_objects();
+    kin_obj args = kin_args(kin_int(1));
+    CHECK(!kin__obj_refill(args, kin_int(2)));
+    CHECK_EQ(kin_as_int(kin_at(args, 0)), 1);
+    kin_release(args);
+    CHECK_EQ(lines, 0);
+}

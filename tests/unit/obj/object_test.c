@@ -119,3 +119,27 @@ TEST(a_thousand_levels_held_twice_are_released_once)
     CHECK_EQ(count_of(end), 1);
     kin_release(end);
 }
+
+/* ---- a tuple that is used again ------------------------------------------------------ */
+
+TEST(only_a_tuple_of_one_that_nobody_else_has_is_refilled)
+{
+    kin_obj pair = kin_tuple(kin_int(1), kin_int(2));
+    kin_obj list = kin_list(kin_int(1));
+    kin_obj args = kin_args(kin_str("a text of some length"));
+    kin_obj kept = kin_retain(args);
+    CHECK(!kin__obj_refill(pair, kin_int(3)));
+    CHECK(!kin__obj_refill(list, kin_int(3)));
+    CHECK(!kin__obj_refill((kin_obj){ 0 }, kin_int(3)));
+    CHECK(!kin__obj_refill(args, kin_int(3)));
+    CHECK_STR(kin_as_str(kin_at(kept, 0)), "a text of some length");
+    kin_release(kept);
+    if (kin__obj_refill(args, kin_int(3))) { /* else memory is being watched */
+        CHECK_EQ(kin_as_int(kin_at(args, 0)), 3);
+    } else {
+        CHECK(WATCHED);
+    }
+    kin_release(args);
+    kin_release(list);
+    kin_release(pair);
+}

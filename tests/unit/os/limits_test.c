@@ -357,6 +357,21 @@ static int look_at_address_room(void *ctx)
     return 0;
 }
 
+TEST(kills_for_want_of_memory_are_counted_in_both_versions_of_cgroups)
+{
+    begin_machine("0::/\n");
+    CHECK_EQ(kin__os_oom_kills(), 0);
+    put("/proc/vmstat", "nr_free_pages 100\noom_kill 3\nnr_dirty 7\n");
+    CHECK_EQ(kin__os_oom_kills(), 3);
+    put("/sys/fs/cgroup/memory.events", "low 1\nmax 4\noom 9\noom_kill 5\noom_group_kill 0\n");
+    CHECK_EQ(kin__os_oom_kills(), 8);
+    put("/proc/self/cgroup", "3:memory:/\n");
+    put("/sys/fs/cgroup/memory/memory.oom_control",
+        "oom_kill_disable 0\nunder_oom 0\noom_kill 20\n");
+    CHECK_EQ(kin__os_oom_kills(), 23);
+    end_machine();
+}
+
 TEST(address_room_is_what_the_limit_leaves)
 {
     uint64_t *room = test_shared(sizeof *room);

@@ -187,3 +187,16 @@ TEST(threads_find_modules_at_once)
         CHECK(!wrong[i]);
     }
 }
+
+TEST(a_function_that_the_loader_knows_has_its_name)
+{
+    char name[100] = "x";
+    kin__os_symbol_name((uintptr_t)strtol, name, sizeof name);
+    CHECK_CONTAINS(name, "strtol");
+    kin__os_symbol_name((uintptr_t)strtol + 1, name, sizeof name);
+    CHECK_STR(name, "");
+    kin__os_symbol_name((uintptr_t)strtol, name, 4);
+    CHECK_EQ(strlen(name), 3);
+    kin__os_symbol_name(0, name, sizeof name);
+    CHECK_STR(name, "");
+}

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -231,6 +232,39 @@ TEST(opening_wakes_all_sleepers)
     kin__gate_open(&w->gate);
     CHECK_EQ(test_join(first), 0);
     CHECK_EQ(test_join(second), 0);
+}
+
+static int pass_once(void *ctx)
+{
+    struct world *w = ctx;
+    uint32_t ticket = kin__gate_ticket(&w->gate);
+    return kin__gate_sleep(&w->gate, ticket, KIN__NEVER, false);
+}
+
+TEST(waking_one_leaves_the_other_asleep_until_it_is_his_turn)
+{
+    struct world *w = test_shared(sizeof *w);
+    pid_t pids[] = { test_child(pass_once, w), test_child(pass_once, w) };
+    WAIT_UNTIL(test_is_asleep(pids[0]) && test_is_asleep(pids[1]));
+    kin__gate_wake_one(&w->gate);
+    int status;
+    pid_t first = 0;
+    WAIT_UNTIL((first = waitpid(-1, &status, WNOHANG)) != 0);
+    CHECK_EQ(status, 0);
+    pid_t other = first == pids[0] ? pids[1] : pids[0];
+    CHECK(test_is_asleep(other));
+    CHECK(w->gate.word & 1u); /* somebody sleeps here */
+    kin__gate_wake_one(&w->gate);
+    CHECK_EQ(test_join(other), 0);
+}
+
+TEST(waking_one_where_nobody_sleeps_says_so_and_voids_the_tickets)
+{
+    struct world *w = test_shared(sizeof *w);
+    uint32_t ticket = kin__gate_ticket(&w->gate);
+    kin__gate_wake_one(&w->gate);
+    CHECK_EQ(w->gate.word & 1u, 0);
+    CHECK_EQ(kin__gate_sleep(&w->gate, ticket, KIN__NEVER, false), 0);
 }
 
 TEST(a_ticket_from_before_an_opening_does_not_sleep)
