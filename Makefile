@@ -22,7 +22,9 @@ lib:
 	@tools/deps build
 	@tools/build release
 
-run: lib
+run:
+	@tools/deps examples || echo "Without them the tour is shorter." >&2
+	@$(MAKE) --no-print-directory lib
 	@$(RELEASE)/examples/$(notdir $(basename $(firstword $(wildcard examples/*tour*.c)))) $(ARGS)
 
 bench:

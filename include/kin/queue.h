@@ -18,9 +18,9 @@
  *
  * To all who look on, a queue is one line of messages: what was put before another put began comes
  * out before it. A timeout of 0 asks without waiting for others who are in the middle of a call:
- * KIN_EEMPTY is said also while the next message's put has not returned, whatever was put behind it;
- * KIN_EFULL also while a get has not returned, whose message keeps its room until then, and so do
- * all behind it. With .maxbytes, or .ack and .maxsize, it may be said while any other call is busy.
+ * KIN_EEMPTY is said also while the next message's put has not returned, whatever was put behind
+ * it; KIN_EFULL also while a get has not returned, whose message keeps its room until then, and so
+ * do all behind it. With .maxbytes, or .ack and .maxsize, it may be said while any call is busy.
  *
  * What becomes of a message when its consumer is killed? In a plain queue it is gone with him, from
  * the moment when get has copied it out. In a queue with .ack it stays, unseen by others, until he

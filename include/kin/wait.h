@@ -6,7 +6,8 @@
  *     int n = kin_wait(things, 3, 10.0);              // how many are ready; 0: none in ten seconds
  *     if (things[1].ready) ...
  *
- * Besides, in their rooms: kin_listener_waitable, kin_process_waitable, kin_queue_waitable.
+ * Besides, in their rooms: kin_future_waitable, kin_listener_waitable, kin_process_waitable,
+ * kin_queue_waitable.
  */
 #ifndef KIN_WAIT_H
 #define KIN_WAIT_H

@@ -3,59 +3,33 @@
  * Everything that lasts is in the domain, so that a pool can be used from anywhere in the family.
  * The nursery does the work (supervise.c); here its phase is turned, and waited for.
  */
-#include "room.h"
+#include "many.h"
+#include "seen.h"
 
 #include <string.h>
 
-#define PLACES_MOST 1024u
 #define PATIENCE 1000000000 /* ns that a killed worker may take to be gone */
 
-static int check_options(const kin_pool_options *options)
+void kin__pool_turn(kin_pool *pool, uint32_t phase)
 {
-    for (size_t i = 0; i < sizeof options->reserved / sizeof *options->reserved; i++) {
-        if (options->reserved[i] != 0) {
-            return kin__fail(KIN_EINVAL, "kin_pool_new: a reserved option is not zero");
-        }
+    uint32_t now = atomic_load(&pool->phase);
+    while (now < phase && !atomic_compare_exchange_weak(&pool->phase, &now, phase)) {
     }
-    if (options->processes > PLACES_MOST) {
-        return kin__fail(KIN_EINVAL, "kin_pool_new: %u processes are more than %u",
-                         options->processes, PLACES_MOST);
-    }
-    return 0;
+    kin__gate_open(&pool->changed);
 }
 
-/* The nursery has ended, or is about to: its parent reaps it, once. */
-static void reap_nursery(kin_pool *pool)
-{
-    pid_t nursery = pool->maker == kin__os_getpid() ? atomic_exchange(&pool->nursery, 0) : 0;
-    if (nursery > 0) {
-        kin__nursery_see_end(nursery, pool->nursery_started);
-    }
-}
-
-/* Whether nobody is there any more who could turn the phase. */
-static bool nursery_is_gone(kin_pool *pool)
-{
-    kin__id supervisor = atomic_load(&pool->supervisor);
-    if (supervisor != KIN__NOBODY) {
-        return !kin__alive(supervisor);
-    }
-    return kin__nursery_has_ended(atomic_load(&pool->nursery), pool->nursery_started);
-}
-
-/* Waits until a phase is reached. KIN_EBROKEN when the nursery ended before that. */
-static int wait_for_phase(kin_pool *pool, uint32_t phase, int64_t deadline)
+/* Waits until a phase is reached. KIN_EBROKEN when the supervisor ended before that. */
+int kin__pool_await(kin_pool *pool, uint32_t phase, int64_t deadline)
 {
     kin__ref self = kin__block_ref(pool);
     for (;;) {
         uint32_t ticket = kin__gate_ticket(&pool->changed);
-        bool gone = nursery_is_gone(pool);
+        bool gone = !kin__alive(atomic_load(&pool->supervisor));
         bool reached = atomic_load(&pool->phase) >= phase;
         if (reached || !kin__block_is_shared(self)) { /* freed: it had ended */
             return 0;
         }
         if (gone) {
-            reap_nursery(pool);
             return kin__fail(KIN_EBROKEN, "the pool is broken: its supervisor was killed");
         }
         if (!kin__may_wait(deadline) ||
@@ -66,12 +40,14 @@ static int wait_for_phase(kin_pool *pool, uint32_t phase, int64_t deadline)
     }
 }
 
-/* When the nursery was killed, the kernel kills the workers; but they may run for a moment more. */
+/* When the nursery was killed, the kernel kills the workers; but they may run for a moment more.
+ * Threads of ours have ended. */
 static void see_workers_end(kin_pool *pool)
 {
     int64_t deadline = kin__os_now() + PATIENCE;
     for (unsigned i = 0; i < pool->places; i++) {
-        while (kin__alive(atomic_load(&pool->workers[i].id)) && kin__os_now() < deadline) {
+        kin__id id = atomic_load(&pool->workers[i].id);
+        while (id != kin__self() && kin__alive(id) && kin__os_now() < deadline) {
             kin__os_yield();
         }
     }
@@ -84,71 +60,89 @@ static void forsake(void *block, void *ctx)
     if (!kin__block_is_shared(kin__block_ref(task)) || task->pool != pool->self) {
         return; /* first: what is not the family's may be about to be written */
     }
-    if (atomic_load(&pool->phase) == KIN__POOL_OVER) {
-        kin__task_forsake(task, KIN_ECANCELLED, "the pool ended before the task did");
+    if (atomic_load(&pool->why) != 0) {
+        kin__task_forsake(task, KIN__LOST_UNBEGUN);
+    } else if (atomic_load(&pool->phase) == KIN__POOL_OVER) {
+        kin__task_forsake(task, KIN__LOST_ENDED);
     } else {
-        kin__task_forsake(task, KIN_EBROKEN, "the pool is broken: its supervisor was killed");
+        kin__task_forsake(task, KIN__LOST_BROKEN);
     }
 }
 
 void kin__pool_free_parts(kin_pool *pool)
 {
     see_workers_end(pool);
+    kin__seen_end(pool);
     kin_queue_free(pool->queue); /* first: no task gets in after this */
     kin__block_each(KIN__TASK, forsake, pool);
+    kin__pool_discard_options(pool);
+    kin__loops_forsake(pool);
     kin__block_free(pool);
 }
 
-static int start(kin_pool *pool)
+/* A pool of ours that nobody works in. NULL with the code. */
+static kin_pool *make(const kin_pool_options *options, int engine, int *ret_code)
 {
-    int rv = kin__nursery_new(&kin__supervise_ops, pool, pool->places, kin__supervise_served,
-                              &pool->nursery_started);
-    if (rv < 0) {
+    unsigned workers = kin__pool_workers(options);
+    unsigned least = options->threads == 0 ? KIN__PLACES_LEAST : 1;
+    unsigned places = workers > least ? workers : least;
+    size_t size = sizeof(kin_pool) + places * sizeof(kin__worker);
+    size_t seen = kin__seen_size(options, places);
+    kin_pool *pool = kin__block_new_zeroed(size + seen, KIN__POOL, 0);
+    if (pool == NULL) {
+        *ret_code = kin__failure();
+        return NULL;
+    }
+    pool->self = kin__block_ref(pool);
+    pool->maker = kin__os_getpid();
+    pool->places = places;
+    pool->engine = (uint32_t)engine;
+    pool->callback_thread = options->callback_thread;
+    atomic_store(&pool->wanted, workers);
+    kin__seen_begin(pool, (char *)pool + size, options);
+    *ret_code = kin__pool_set_options(pool, options);
+    *ret_code = *ret_code < 0 ? *ret_code : kin_queue_new(&pool->queue, NULL);
+    if (*ret_code < 0) {
+        kin__pool_discard_options(pool);
+        kin__block_free(pool);
+        return NULL;
+    }
+    kin__block_give(pool);
+    kin__pool_give_options(pool);
+    return pool;
+}
+
+static int start(kin_pool **ret_pool, const kin_pool_options *options)
+{
+    int rv = ret_pool == NULL
+                 ? kin__fail(KIN_EINVAL, "kin_pool_new: the place for the pool is NULL")
+                 : kin__pool_check_options(options);
+    int engine = rv < 0 ? rv : kin__engine_choose(options);
+    if (engine < 0) {
+        return engine;
+    }
+    kin_pool *pool = make(options, engine, &rv);
+    if (pool == NULL) {
         return rv;
     }
-    atomic_store(&pool->nursery, rv);
-    rv = wait_for_phase(pool, KIN__POOL_OPEN, KIN__NEVER);
-    if (rv == 0 && atomic_load(&pool->failure) < 0) {
-        rv = kin__fail(atomic_load(&pool->failure), "kin_pool_new: no worker could be started");
-        reap_nursery(pool);
+    rv = kin__engine_of(pool)->start(pool, options);
+    if (rv < 0) {
+        kin__engine_of(pool)->reap(pool);
+        kin__pool_free_parts(pool);
+        return rv;
     }
-    return rv;
+    *ret_pool = pool;
+    return 0;
 }
 
 int kin_pool_new(kin_pool **ret_pool, const kin_pool_options *options)
 {
     const kin_pool_options defaults = { 0 };
     options = options != NULL ? options : &defaults;
-    if (ret_pool == NULL) {
-        return kin__fail(KIN_EINVAL, "kin_pool_new: the place for the pool is NULL");
-    }
-    int rv = check_options(options);
-    if (rv < 0) {
-        return rv;
-    }
-    unsigned places = options->processes != 0 ? options->processes : (unsigned)kin_cpu_count();
-    size_t size = sizeof(kin_pool) + places * sizeof(kin__worker);
-    kin_pool *pool = kin__block_new(size, KIN__POOL);
-    if (pool == NULL) {
-        return kin__failure();
-    }
-    memset(pool, 0, size);
-    pool->self = kin__block_ref(pool);
-    pool->maker = kin__os_getpid();
-    pool->places = places;
-    rv = kin_queue_new(&pool->queue, NULL);
-    if (rv < 0) {
-        kin__block_free(pool);
-        return rv;
-    }
-    kin__block_give(pool);
-    rv = start(pool);
-    if (rv < 0) {
-        kin__pool_free_parts(pool);
-        return rv;
-    }
-    *ret_pool = pool;
-    return 0;
+    int rv = start(ret_pool, options);
+    kin__obj_drop(options->initargs);
+    kin__obj_drop(options->finalargs);
+    return rv;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -160,16 +154,18 @@ int kin_pool_close(kin_pool *pool)
         return rv;
     }
     (void)kin_queue_close(pool->queue); /* killed before the turn: the workers end all the same */
+    kin__pool_call_all(pool);
     KIN__STEP("pool.closed");
     kin__pool_turn(pool, KIN__POOL_CLOSING);
     return 0;
 }
 
-static void poke_nursery(kin_pool *pool)
+/* Who turned the phase may have been killed before he told the engine. */
+void kin__pool_stir(kin_pool *pool)
 {
-    if (atomic_load(&pool->phase) == KIN__POOL_TERMINATING &&
-        kin__alive(atomic_load(&pool->supervisor))) {
-        kin__nursery_poke(atomic_load(&pool->nursery));
+    void (*stirs)(kin_pool *) = kin__engine_of(pool)->stir;
+    if (stirs != NULL && atomic_load(&pool->phase) == KIN__POOL_TERMINATING) {
+        stirs(pool);
     }
 }
 
@@ -180,9 +176,10 @@ int kin_pool_terminate(kin_pool *pool)
         return rv;
     }
     (void)kin_queue_close(pool->queue);
+    kin__pool_call_all(pool);
     kin__pool_turn(pool, KIN__POOL_TERMINATING);
     KIN__STEP("pool.terminating");
-    poke_nursery(pool);
+    kin__pool_stir(pool);
     return 0;
 }
 
@@ -201,10 +198,15 @@ int kin_pool_join(kin_pool *pool, double timeout)
     if (pool->self == kin__worker_pool()) {
         return kin__fail(KIN_EDEADLK, "kin_pool_join: a worker would wait for its own end");
     }
-    poke_nursery(pool); /* who terminated the pool may have been killed before he did it */
-    rv = wait_for_phase(pool, KIN__POOL_OVER, deadline);
-    if (rv == 0) {
-        reap_nursery(pool);
+    kin__pool_stir(pool);
+    kin__ref self = pool->self;
+    rv = kin__callbacks_join(self, deadline);
+    if (rv < 0 || !kin__block_is_shared(self)) { /* one of them has freed it */
+        return rv;
+    }
+    rv = kin__pool_await(pool, KIN__POOL_OVER, deadline);
+    if ((rv == 0 || rv == KIN_EBROKEN) && pool->maker == kin__os_getpid()) {
+        kin__engine_of(pool)->reap(pool);
     }
     return rv;
 }
@@ -218,11 +220,18 @@ void kin_pool_free(kin_pool *pool)
     if (rv == 0 && pool->maker != kin__os_getpid()) {
         rv = kin__fail(KIN_ESTATE, "kin_pool_free: only the pool's maker may free it");
     }
+    if (rv == 0 && pool->self == kin__worker_pool()) {
+        rv = kin__fail(KIN_EDEADLK, "kin_pool_free: a worker cannot free its own pool");
+    }
     if (rv < 0) {
         kin_log(KIN_LOG_ERROR, "%s", kin_errmsg());
         return;
     }
     (void)kin_pool_terminate(pool);
+    kin__ref self = pool->self;
     (void)kin_pool_join(pool, KIN_FOREVER); /* KIN_EBROKEN: as good as over */
-    kin__pool_free_parts(pool);
+    if (kin__block_is_shared(self)) {       /* else a callback has freed it */
+        kin__pool_free_parts(pool);
+        (void)kin__callbacks_join(self, KIN__NEVER);
+    }
 }

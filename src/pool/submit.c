@@ -4,19 +4,15 @@
  * is sleeping at the task's gate; since a task is always in somebody's hands, and its supervisor
  * might be killed, the sleeper looks after it every 50 ms.
  */
-#include "room.h"
+#include "many.h"
+#include "seen.h"
 
 #include <string.h>
-
-struct kin_future {
-    kin__ref task;
-    kin__ref pool;
-};
 
 /* It did not get in. Somebody who ends the pool just now may have seen it, though. */
 static void withdraw(kin__task *task, bool has_future)
 {
-    (void)kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_QUEUED, 0), KIN_ECANCELLED, "not queued");
+    kin__task_withdraw(kin__block_ref(task), KIN__LOST_CANCELLED);
     if (has_future) {
         kin__task_let_go(task);
     }
@@ -32,40 +28,49 @@ int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future, c
     kin__ref ref = kin__block_ref(task);
     *future = (kin_future){ .task = ref, .pool = pool->self };
     if (ret_future == NULL) {
-        atomic_store(&task->state, KIN__TASK_LET_GO); /* nobody has seen it yet */
+        atomic_fetch_or(&task->state, KIN__TASK_LET_GO); /* nobody has seen it yet */
     }
+    kin__seen_submit(pool, task);
     kin__block_give(task);
     KIN__STEP("submit.given");
     int rv = kin_queue_put_bytes(pool->queue, &ref, sizeof ref, 0);
     if (rv < 0) {
         withdraw(task, ret_future != NULL);
+    } else {
+        kin__pool_offer(pool);
     }
     if (rv < 0 || ret_future == NULL) {
         kin__os_free(future);
     } else {
         *ret_future = future;
     }
+    if (rv == KIN_ECLOSED && atomic_load(&pool->why) != 0) {
+        return kin__pool_fail_why(pool, verb);
+    }
     return rv == KIN_ECLOSED ? kin__fail(rv, "%s: the pool is closed", verb) : rv;
 }
 
-/* Takes nothing away from `args`. */
-static int submit(kin_pool *pool, kin_fn fn, kin_obj args, kin_future **ret_future,
-                  const char *verb)
+/* Takes nothing away from the arguments. */
+static int submit(kin_pool *pool, const kin__plan *plan, kin_future **ret_future, const char *verb)
 {
     kin__task *task;
-    int rv = kin__obj_check(args, verb);
-    if (rv == 0 && fn == NULL) {
+    int rv = kin__obj_check(plan->args, verb);
+    if (rv == 0 && plan->fn == NULL) {
         rv = kin__fail(KIN_EINVAL, "%s: the function is NULL", verb);
     }
-    if (rv == 0 && kin_type_of(args) != KIN_TYPE_TUPLE) {
+    if (rv == 0 && kin_type_of(plan->args) != KIN_TYPE_TUPLE) {
         rv = kin__fail(KIN_ETYPE, "%s: the arguments are no tuple; see kin_args", verb);
     }
-    rv = rv < 0 ? rv : kin__task_new(pool, fn, args, KIN__TASK_CALL, &task);
+    rv = rv < 0 ? rv : kin__task_make(pool, plan, &task);
     return rv < 0 ? rv : kin__pool_submit(pool, task, ret_future, verb);
 }
 
-static int check_options(const kin_submit_options *options)
+static int check_options(const kin_pool *pool, const kin_submit_options *options)
 {
+    if (options != NULL && options->timeout > 0 && !kin__engine_of(pool)->kills) {
+        return kin__fail(KIN_EUNSUPPORTED,
+                         "kin_pool_submit: .timeout: a thread cannot be ended in a task");
+    }
     for (size_t i = 0; options != NULL && i < 4; i++) {
         if (options->reserved[i] != 0) {
             return kin__fail(KIN_EINVAL, "kin_pool_submit: a reserved option is not zero");
@@ -77,16 +82,31 @@ static int check_options(const kin_submit_options *options)
 int kin_pool_submit(kin_pool *pool, kin_fn fn, kin_obj args, const kin_submit_options *options,
                     kin_future **ret_future)
 {
+    static const kin_submit_options defaults = { 0 };
+    const kin_submit_options *how = options != NULL ? options : &defaults;
+    struct kin__calling *calling = NULL;
+    kin_future *future = NULL;
     int rv = kin__block_check(pool, KIN__POOL, "kin_pool_submit: the pool");
-    rv = rv < 0 ? rv : check_options(options);
-    rv = rv < 0 ? rv : submit(pool, fn, args, ret_future, "kin_pool_submit");
+    const kin__plan plan = { fn, args, KIN__TASK_CALL, how };
+    rv = rv < 0 ? rv : check_options(pool, how);
+    rv = rv < 0 ? rv : kin__callback_reserve(pool, how->on_done, how->ctx, &calling);
+    bool wanted = ret_future != NULL || calling != NULL;
+    rv = rv < 0 ? rv : submit(pool, &plan, wanted ? &future : NULL, "kin_pool_submit");
     kin__obj_drop(args);
-    return rv;
+    if (rv < 0) {
+        kin__callback_cancel(calling);
+        return rv;
+    }
+    if (ret_future != NULL) {
+        *ret_future = future;
+    }
+    kin__callback_begin(calling, future, ret_future != NULL);
+    return 0;
 }
 
 /* ---- futures --------------------------------------------------------------------------------- */
 
-static kin__task *task_of(const kin_future *future, const char *verb, int *ret_code)
+kin__task *kin__future_task(const kin_future *future, const char *verb, int *ret_code)
 {
     if (future == NULL) {
         *ret_code = kin__fail(KIN_EINVAL, "%s: the future is NULL", verb);
@@ -100,29 +120,64 @@ static bool is_over(void *task)
     return kin__task_is_over(task);
 }
 
-/* Why the task will never be over by itself: the code, or 0 when it still may be. */
-static int is_hopeless(const kin_future *future, const kin__task *task)
+int kin__pool_hopeless(kin__ref ref)
 {
-    kin_pool *pool = kin__block_at(future->pool, KIN__POOL, NULL);
+    kin_pool *pool = kin__block_at(ref, KIN__POOL, NULL);
     kin__id supervisor = pool != NULL ? atomic_load(&pool->supervisor) : KIN__NOBODY;
     bool over = pool == NULL || atomic_load(&pool->phase) == KIN__POOL_OVER;
+    if (pool != NULL && over && atomic_load(&pool->why) != 0) {
+        return kin__pool_fail_why(pool, "");
+    }
     bool broken = !over && supervisor != KIN__NOBODY && !kin__alive(supervisor) &&
                   atomic_load(&pool->phase) != KIN__POOL_OVER;
-    if (kin__task_is_over(task)) {
-        return 0; /* it was ended while we looked */
-    }
     if (broken) {
         return kin__fail(KIN_EBROKEN, "the pool is broken: its supervisor was killed");
     }
     return over ? kin__fail(KIN_ECANCELLED, "the pool ended before the task did") : 0;
 }
 
-int kin__future_wait(kin_future *future, int64_t deadline, const char *verb)
+void kin__pool_offer_again(kin__ref ref)
 {
-    int code;
-    kin__task *task = task_of(future, verb, &code);
+    kin_pool *pool = kin__block_at(ref, KIN__POOL, NULL);
+    if (pool != NULL && !kin_queue_empty(pool->queue)) {
+        kin__pool_call_all(pool);
+    }
+    if (pool != NULL) {
+        kin__pool_stir(pool);
+    }
+}
+
+/* A look, and a sleep: 1 when it is done. Callbacks may be due before it is. */
+static int await(kin_future *future, kin__task *task, int64_t deadline, const char *verb)
+{
+    kin__lobby lobby;
+    kin__gate *gate = kin__callbacks_enter(&lobby, future->pool, task);
+    gate = gate != NULL ? gate : &task->finished;
+    uint32_t ticket = lobby.top != NULL ? lobby.ticket : kin__gate_ticket(gate);
+    int rv = kin__task_is_over(task) || kin__callbacks_run(future->pool, NULL)
+                 ? 0
+                 : kin__pool_hopeless(future->pool);
+    bool over = kin__task_is_over(task); /* also when it was ended while we looked */
+    if (rv == 0 && !over) {
+        kin__pool_offer_again(future->pool);
+        rv =
+            kin__may_wait(deadline) ? kin__gate_sleep(gate, ticket, deadline, true) : KIN_ETIMEDOUT;
+        over = kin__task_is_over(task);
+    }
+    kin__callbacks_leave(&lobby);
+    if (over) {
+        return 1;
+    }
+    return rv == KIN_ETIMEDOUT ? kin__fail(rv, "%s: the task is not done within the timeout", verb)
+                               : rv;
+}
+
+static int wait_for(kin_future *future, int64_t deadline, const char *verb)
+{
+    int rv;
+    kin__task *task = kin__future_task(future, verb, &rv);
     if (task == NULL) {
-        return code;
+        return rv;
     }
     if (kin__task_is_over(task)) {
         return 0;
@@ -133,33 +188,49 @@ int kin__future_wait(kin_future *future, int64_t deadline, const char *verb)
     if (kin__may_wait(deadline) && kin__spin(is_over, task)) {
         return 0;
     }
-    for (;;) {
-        uint32_t ticket = kin__gate_ticket(&task->finished);
-        if (kin__task_is_over(task)) {
-            return 0;
-        }
-        int rv = is_hopeless(future, task);
-        if (rv < 0) {
-            return rv;
-        }
-        if (!kin__may_wait(deadline) ||
-            kin__gate_sleep(&task->finished, ticket, deadline, true) == KIN_ETIMEDOUT) {
-            return kin__task_is_over(task)
-                       ? 0
-                       : kin__fail(KIN_ETIMEDOUT, "%s: the task is not done within the timeout",
-                                   verb);
-        }
+    kin__task_watch(task);
+    do {
+        rv = await(future, task, deadline, verb);
+    } while (rv == 0);
+    kin__callbacks_pass_on();
+    if (rv == KIN_EBROKEN || rv == KIN_ECANCELLED) {
+        kin__callbacks_forsake(future->pool);
+        return kin__pool_hopeless(future->pool); /* its sentence again */
     }
+    return rv < 0 ? rv : 0;
+}
+
+int kin__future_wait(kin_future *future, int64_t deadline, const char *verb)
+{
+    int rv;
+    if (kin__future_task(future, verb, &rv) == NULL) {
+        return rv;
+    }
+    kin__future_hold(future); /* a callback may free it */
+    rv = wait_for(future, deadline, verb);
+    if (rv == 0) {
+        (void)kin__callbacks_run(future->pool, future);
+    }
+    kin__future_release(future);
+    return rv;
 }
 
 static int get(kin_future *future, kin_obj *ret_result, int64_t deadline, const char *verb)
 {
-    int rv = kin__future_wait(future, deadline, verb);
-    if (rv < 0) {
+    int rv;
+    kin__task *task = kin__future_task(future, verb, &rv);
+    if (task == NULL) {
         return rv;
     }
-    kin__task *task = task_of(future, verb, &rv);
-    return task == NULL ? rv : kin__task_result(task, ret_result);
+    kin__future_hold(future);
+    rv = kin__future_wait(future, deadline, verb);
+    task = rv == 0 ? kin__future_task(future, verb, &rv) : NULL;
+    if (task != NULL) {
+        rv = future->parts != NULL ? kin__parts_result(future->parts, task, ret_result)
+                                   : kin__task_result(task, ret_result);
+    }
+    kin__future_release(future);
+    return rv;
 }
 
 int kin_future_wait(kin_future *future, double timeout)
@@ -183,7 +254,11 @@ int kin_pool_apply(kin_pool *pool, kin_fn fn, kin_obj args, kin_obj *ret_result)
 {
     kin_future *future;
     int rv = kin__block_check(pool, KIN__POOL, "kin_pool_apply: the pool");
-    rv = rv < 0 ? rv : submit(pool, fn, args, &future, "kin_pool_apply");
+    const kin__plan plan = { fn, args, KIN__TASK_CALL, NULL };
+    if (rv == 0 && pool->self == kin__worker_pool()) { /* before it is submitted, and run */
+        rv = kin__fail(KIN_EDEADLK, "kin_pool_apply: a worker would wait for its own pool");
+    }
+    rv = rv < 0 ? rv : submit(pool, &plan, &future, "kin_pool_apply");
     kin__obj_drop(args);
     if (rv < 0) {
         return rv;
@@ -205,16 +280,46 @@ int kin_pool_apply(kin_pool *pool, kin_fn fn, kin_obj args, kin_obj *ret_result)
 bool kin_future_done(const kin_future *future)
 {
     int code;
-    const kin__task *task = task_of(future, "kin_future_done", &code);
-    return task != NULL && kin__task_is_over(task);
+    const kin__task *task = kin__future_task(future, "kin_future_done", &code);
+    return task != NULL && (kin__task_is_over(task) || kin__pool_hopeless(future->pool) < 0);
+}
+
+/* Nobody comes back to it. */
+static void drop(kin_future *future)
+{
+    int code;
+    kin__task *task = kin__future_task(future, "kin_future_free", &code);
+    if (future->parts != NULL) {
+        kin__parts_free(future->parts, task);
+    }
+    if (task != NULL) {
+        kin__task_let_go(task);
+    }
+    kin__os_free(atomic_load(&future->told));
+    kin__os_free(atomic_load(&future->calling));
+    kin__os_free(future);
+}
+
+void kin__future_hold(kin_future *future)
+{
+    atomic_fetch_add(&future->uses, 1);
+}
+
+void kin__future_release(kin_future *future)
+{
+    if (atomic_fetch_sub(&future->uses, 1) == (KIN__FUTURE_FREED | 1)) {
+        drop(future);
+    }
 }
 
 void kin_future_free(kin_future *future)
 {
-    int code;
-    kin__task *task = future != NULL ? task_of(future, "kin_future_free", &code) : NULL;
-    if (task != NULL) {
-        kin__task_let_go(task);
+    if (future != NULL && atomic_fetch_or(&future->uses, KIN__FUTURE_FREED) == 0) {
+        drop(future);
     }
-    kin__os_free(future);
+}
+
+void kin__future_withdraw(const kin_future *future)
+{
+    kin__task_withdraw(future->task, KIN__LOST_CANCELLED);
 }

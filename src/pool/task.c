@@ -3,54 +3,88 @@
  * Idea. A task is one block of the family's. Its state is one word, changed by CAS: who runs it is
  * written there, so that whoever finds a dead worker's task knows it, and can end it for him.
  *
+ *        +------ retry --------+               (the worker died, and it may be tried again)
+ *        v                     |
  *     QUEUED --claim--> RUNNING(worker) --finish--> DONE --read, let go--> freed
  *        |                     |
- *        +------- lose --------+----> LOST     (the worker died; the pool was terminated)
+ *        +------- lose --------+----> LOST     (the worker died; it was cancelled; the pool ended)
  *
  * Rules.
- *   R1  Only the runner writes `result`; only who ends the task in LOST writes code and text (a
- *       long one as an error, in `result`), when the runner cannot go on, and he does so before the
- *       CAS; two who try that have the same to say.
+ *   R1  Only the runner writes `small` and `result`; of a task whose runner cannot go on, only who
+ *       ends it as LOST writes `result`, before the CAS: he is the pool's supervisor. Others may
+ *       end a task as LOST, too, but only while it is QUEUED, and with nothing but a reason.
  *   R2  A result's block is named in the task, then given to the family, then the state says DONE.
- *   R3  Whoever ends a task stands in its state until he has woken those who wait; then he wipes
- *       his name out, and does not touch the task again: it may be gone at once.
+ *   R3  Who ends a task that nobody watches and nobody let go is done with it by that one CAS: it
+ *       may be gone at once. Else he stands in its state until he has told those who watch it;
+ *       then he wipes his name out, and does not touch it again.
  *   R4  LET_GO is a bit of the state. A task that is over and let go is freed by whom the state
  *       names: who ended it, when he finds the bit; else who sets the bit, and writes his name.
  *   R5  The buffers in a flat copy belong to its reader: free_task has only those nobody read.
+ *   R6  A task whose runner lives is not ended by others. It is condemned: a flag, which fails the
+ *       runner's own CAS. He leaves then, or is killed, and his death ends the task.
+ *   R7  The queue has refs to tasks that were cancelled and freed since. Who takes one from there
+ *       may find the block, and another task in its place a moment later, or anything: so QUEUED
+ *       has the ref's generation beside it, and his CAS fails.
  *
  * Death. The runner killed: the supervisor loses the task; if a result was named and given already,
  * it is freed then, else the sweep has it. Killed after DONE: the result is there, and the
  * supervisor does the rest of R3 for him. Killed while he frees: he stands in the state, so the
  * supervisor, or the pool's end, frees it.
  */
-#include "room.h"
+#include "many.h"
 
 #include <stdio.h>
 #include <string.h>
 
 _Static_assert(kin_pool_KIND == KIN__POOL, "the public number of the kind");
 
-int kin__task_new(kin_pool *pool, kin_fn fn, kin_obj args, uint32_t kind, kin__task **ret_task)
+/* What its options say, or else its pool's. */
+static int set_options(kin_pool *pool, const kin_submit_options *how, kin__task *task)
+{
+    int retries = how != NULL ? how->retries : 0;
+    unsigned most = retries == 0 ? pool->retries : retries < 0 ? 0 : (unsigned)retries;
+    task->retries = (uint16_t)(most < UINT16_MAX ? most : UINT16_MAX);
+    task->limit = pool->task_timeout;
+    return how == NULL || how->timeout == 0
+               ? 0
+               : kin__limit_of(how->timeout, "kin_pool_submit: .timeout", &task->limit);
+}
+
+kin__task *kin__task_blank(const kin_pool *pool, size_t size, uint16_t kind)
+{
+    kin__task *task = kin__block_new(sizeof *task + size, KIN__TASK);
+    if (task != NULL) {
+        memset(task, 0, sizeof *task);
+        atomic_store(&task->state, KIN__TASK_QUEUED_AS(kin__block_ref(task)));
+        task->pool = pool->self;
+        task->submitter = kin__self();
+        task->kind = kind;
+    }
+    return task;
+}
+
+int kin__task_make(kin_pool *pool, const kin__plan *plan, kin__task **ret_task)
 {
     size_t size;
     uint64_t function[2];
-    int rv = fn == NULL ? kin__fail(KIN_EINVAL, "a task's function is NULL") : 0;
-    rv = rv < 0 ? rv : kin__func_pack(fn, function);
-    rv = rv < 0 ? rv : kin__flat_size(args, &size);
+    int rv = plan->fn == NULL ? kin__fail(KIN_EINVAL, "a task's function is NULL") : 0;
+    rv = rv < 0 ? rv : kin__func_pack(plan->fn, function);
+    rv = rv < 0 ? rv : kin__flat_size(plan->args, &size);
     if (rv < 0) {
         return rv;
     }
-    kin__task *task = kin__block_new(sizeof *task + size, KIN__TASK);
+    const char *name = plan->how != NULL && plan->how->name != NULL ? plan->how->name : "";
+    size_t name_size = *name != '\0' ? strnlen(name, KIN__TASK_NAME - 1) + 1 : 0;
+    kin__task *task = kin__task_blank(pool, size + name_size, plan->kind);
     if (task == NULL) {
         return kin__failure();
     }
-    memset(task, 0, sizeof *task);
-    task->pool = pool->self;
-    task->submitter = kin__self();
-    task->kind = kind;
     memcpy(task->function, function, sizeof function);
     task->size = size;
-    rv = kin__flat_write(args, task->args, size);
+    task->name_size = (uint16_t)name_size;
+    memcpy(task->args + size, name, name_size); /* its 0 is never looked at */
+    rv = set_options(pool, plan->how, task);
+    rv = rv < 0 ? rv : kin__flat_write(plan->args, task->args, size);
     if (rv < 0) {
         kin__block_free(task);
         return rv;
@@ -59,18 +93,33 @@ int kin__task_new(kin_pool *pool, kin_fn fn, kin_obj args, uint32_t kind, kin__t
     return 0;
 }
 
-bool kin__task_claim(kin__task *task)
+int kin__task_new(kin_pool *pool, kin_fn fn, kin_obj args, uint16_t kind, kin__task **ret_task)
 {
-    uint64_t state = atomic_load(&task->state);
-    while (KIN__TASK_PHASE(state) == KIN__TASK_QUEUED) {
+    const kin__plan plan = { .fn = fn, .args = args, .kind = kind };
+    return kin__task_make(pool, &plan, ret_task);
+}
+
+void kin__task_begun(kin__task *task, pid_t worker)
+{
+    atomic_store_explicit(&task->worker, worker, memory_order_relaxed);
+    atomic_store_explicit(&task->attempts, task->retried + 1, memory_order_relaxed);
+}
+
+kin__task *kin__task_claim(kin__ref ref, pid_t pid)
+{
+    kin__task *task = kin__block_at(ref, KIN__TASK, NULL);
+    uint64_t state = task != NULL ? atomic_load(&task->state) : 0;
+    KIN__STEP("task.found");
+    while ((state & ~KIN__TASK_FLAGS) == KIN__TASK_QUEUED_AS(ref)) { /* R7 */
         uint64_t running =
-            (state & KIN__TASK_LET_GO) | KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self());
+            (state & KIN__TASK_FLAGS) | KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self());
         if (atomic_compare_exchange_weak(&task->state, &state, running)) {
             KIN__STEP("task.claimed");
-            return true;
+            kin__task_begun(task, pid);
+            return task;
         }
     }
-    return false;
+    return NULL;
 }
 
 static bool is_over(uint64_t state)
@@ -78,21 +127,50 @@ static bool is_over(uint64_t state)
     return KIN__TASK_PHASE(state) >= KIN__TASK_DONE;
 }
 
+static kin__id hand_of(uint64_t state)
+{
+    bool in_hand = KIN__TASK_PHASE(state) == KIN__TASK_RUNNING || is_over(state);
+    return in_hand ? KIN__TASK_RUNNER(state) : KIN__NOBODY;
+}
+
+static bool is_run_by(uint64_t state, kin__id runner)
+{
+    return KIN__TASK_PHASE(state) == KIN__TASK_RUNNING && KIN__TASK_RUNNER(state) == runner;
+}
+
 bool kin__task_is_over(const kin__task *task)
 {
     return is_over(atomic_load(&task->state));
 }
 
+void kin__task_watch(kin__task *task)
+{
+    atomic_fetch_or(&task->state, KIN__TASK_WATCHED);
+}
+
 /* ---- freeing --------------------------------------------------------------------------------- */
 
-static void discard_result(kin__task *task)
+static void discard_flat(kin__ref ref)
 {
-    kin__ref ref = atomic_load(&task->result);
-    if (!atomic_load(&task->result_read) && kin__block_is_shared(ref)) { /* R5 */
+    if (kin__block_is_shared(ref)) {
         const void *block = kin__block_at(ref, KIN__MESSAGE, NULL);
         kin__flat_discard(block, block != NULL ? kin__block_size(block) : 0);
     }
     kin__block_discard(ref);
+}
+
+static void discard_result(kin__task *task)
+{
+    kin__ref ref = atomic_load(&task->result);
+    bool unread = KIN__TASK_PHASE(atomic_load(&task->state)) == KIN__TASK_DONE &&
+                  !atomic_load(&task->result_read); /* R5 */
+    if (ref == 0 && unread) {
+        kin__flat_discard(task->small, kin__task_small_size(task));
+    } else if (ref != 0 && unread) {
+        discard_flat(ref);
+    } else if (ref != 0) {
+        kin__block_discard(ref);
+    }
 }
 
 void kin__task_free(kin__task *task)
@@ -102,15 +180,19 @@ void kin__task_free(kin__task *task)
         kin__flat_discard(task->args, task->size);
     }
     discard_result(task);
+    if (task->kind == KIN__TASK_LOOP) {
+        kin__loop_task_freed(task);
+    }
     KIN__STEP("task.emptied");
     kin__block_free(task);
 }
 
-/* Nobody waits for it: then a failure is logged. */
-static void report(kin__task *task)
+/* Nobody waits for it: then a failure is logged, unless it was somebody's wish, or the end of the
+ * whole pool, of which others are told. */
+static void report(kin__task *task, uint64_t state)
 {
-    bool lost = KIN__TASK_PHASE(atomic_load(&task->state)) == KIN__TASK_LOST;
-    if (lost && task->code == KIN_ECANCELLED) { /* that was somebody's wish */
+    enum kin__task_reason reason = KIN__TASK_REASON(state);
+    if (KIN__TASK_PHASE(state) == KIN__TASK_LOST && reason >= KIN__LOST_CANCELLED) {
         return;
     }
     kin_obj result;
@@ -125,6 +207,7 @@ static void report(kin__task *task)
 static void done_with(kin__task *task)
 {
     kin__gate_open(&task->finished);
+    kin__set_tell(task);
     KIN__STEP("task.told");
     uint64_t state = atomic_load(&task->state);
     while (!(state & KIN__TASK_LET_GO)) {
@@ -151,89 +234,163 @@ void kin__task_let_go(kin__task *task)
 
 /* ---- ending ---------------------------------------------------------------------------------- */
 
-/* The flat copy of an object in a block of ours. NULL with a sentence when it cannot be sent. */
-static void *write_result(kin_obj o, int *ret_code)
+/* Names a block of ours as the task's result: R2. */
+static void name_result(kin__task *task, void *block)
 {
-    size_t size;
-    *ret_code = kin__flat_size(o, &size);
-    if (*ret_code < 0) {
-        return NULL;
-    }
-    void *block = kin__block_new(size, KIN__MESSAGE);
-    *ret_code = block == NULL ? kin__failure() : kin__flat_write(o, block, size);
-    if (*ret_code < 0 && block != NULL) {
-        kin__block_free(block);
-    }
-    return *ret_code < 0 ? NULL : block;
+    atomic_store(&task->result, kin__block_ref(block));
+    KIN__STEP("task.named");
+    kin__block_give(block);
+    KIN__STEP("task.given");
 }
 
-/* Writes a result, or a long reason, where the task says that it is. */
+/* Writes the flat copy of a result. A code with a sentence when it cannot be sent. */
 static int place_result(kin__task *task, kin_obj returned)
 {
-    int code;
-    void *block = write_result(returned, &code);
-    if (block != NULL) {
-        atomic_store(&task->result, kin__block_ref(block)); /* R2 */
-        KIN__STEP("task.named");
-        kin__block_give(block);
-        KIN__STEP("task.given");
+    size_t size;
+    int rv = kin__flat_size(returned, &size);
+    if (rv < 0) {
+        return rv;
     }
-    return code;
+    if (size <= sizeof task->small) {
+        task->small_size = (uint16_t)size;
+        return kin__flat_write(returned, task->small, size);
+    }
+    void *block = kin__block_new(size, KIN__MESSAGE);
+    rv = block == NULL ? kin__failure() : kin__flat_write(returned, block, size);
+    if (rv == 0) {
+        name_result(task, block);
+    } else if (block != NULL) {
+        kin__block_free(block);
+    }
+    return rv;
 }
 
-/* From `state`, with its future let go or not. */
-static bool end(kin__task *task, uint64_t state, enum kin__task_phase phase)
+/* Without memory the reason has to do. */
+static void place_loss(kin__task *task, const kin__loss *loss)
 {
-    uint64_t seen = state;
-    while ((seen & ~KIN__TASK_LET_GO) == (state & ~KIN__TASK_LET_GO)) {
-        uint64_t over = (seen & KIN__TASK_LET_GO) | KIN__TASK_STATE(phase, kin__self());
-        if (atomic_compare_exchange_strong(&task->state, &seen, over)) {
+    size_t size = sizeof *loss + loss->text_size + strlen(loss->text + loss->text_size) + 1;
+    void *block = kin__block_new(size, KIN__MESSAGE);
+    if (block != NULL) {
+        memcpy(block, loss, size);
+        name_result(task, block);
+    }
+}
+
+/* For kin_pool_stats: counted before the task is over, so who sees its end finds it counted. */
+static void count_lost(kin_pool *pool, uint64_t n)
+{
+    if (pool != NULL) {
+        atomic_fetch_add(&pool->lost, n);
+    }
+}
+
+/* A loop's task for which no worker was needed is none. */
+static bool is_loss(const kin__task *task, uint64_t over)
+{
+    return KIN__TASK_PHASE(over) == KIN__TASK_LOST &&
+           (task->kind != KIN__TASK_LOOP || KIN__TASK_REASON(over) != KIN__LOST_CANCELLED);
+}
+
+/* From `state`, but for flags, to `over`, which names us. */
+static bool end(kin__task *task, uint64_t state, uint64_t over)
+{
+    kin_pool *pool = is_loss(task, over) ? kin__block_find(task->pool, KIN__POOL) : NULL;
+    count_lost(pool, 1);
+    uint64_t seen = atomic_load(&task->state);
+    while ((seen & ~KIN__TASK_FLAGS) == state) {
+        uint64_t flags = seen & KIN__TASK_FLAGS;
+        uint64_t next = flags != 0 ? over | flags : over - KIN__TASK_RUNNER(over); /* R3 */
+        if (atomic_compare_exchange_strong(&task->state, &seen, next)) {
             KIN__STEP("task.over");
-            if (over & KIN__TASK_LET_GO) {
-                report(task);
+            if (flags & KIN__TASK_LET_GO) {
+                report(task, next);
             }
-            done_with(task);
+            if (flags != 0) {
+                done_with(task);
+            }
             return true;
         }
     }
+    count_lost(pool, (uint64_t)-1);
     return false;
 }
 
-bool kin__task_lose(kin__task *task, uint64_t state, int code, const char *text)
+bool kin__task_lose(kin__task *task, uint64_t state, enum kin__task_reason reason,
+                    const kin__loss *loss)
 {
-    if ((atomic_load(&task->state) & ~KIN__TASK_LET_GO) != (state & ~KIN__TASK_LET_GO)) {
+    if ((atomic_load(&task->state) & ~KIN__TASK_FLAGS) != (state & ~KIN__TASK_FLAGS)) {
         return false;
     }
-    discard_result(task);
-    task->code = code;
-    snprintf(task->text, sizeof task->text, "%s", text);
-    if (strlen(text) >= sizeof task->text) { /* without memory its beginning has to do */
-        kin_obj why = kin_error(code, "%s", text);
-        (void)place_result(task, why);
-        kin_release(why);
+    if (KIN__TASK_PHASE(state) == KIN__TASK_RUNNING) { /* what the runner had named: R1 */
+        discard_flat(atomic_exchange(&task->result, 0));
+    }
+    if (loss != NULL) {
+        place_loss(task, loss);
     }
     KIN__STEP("task.lost");
-    return end(task, state, KIN__TASK_LOST);
+    bool ended = end(task, state & ~KIN__TASK_FLAGS, KIN__TASK_LOST_FOR(reason, kin__self()));
+    if (!ended && loss != NULL) { /* condemned meanwhile: it is still in no hand but ours */
+        kin__block_discard(atomic_exchange(&task->result, 0));
+    }
+    return ended;
 }
 
-bool kin__task_lose_of(kin__task *task, kin__id dead, int code, const char *text)
+void kin__task_withdraw(kin__ref ref, enum kin__task_reason reason)
+{
+    kin__task *task = kin__block_at(ref, KIN__TASK, NULL);
+    if (task != NULL) {
+        (void)kin__task_lose(task, KIN__TASK_QUEUED_AS(ref), reason, NULL);
+    }
+}
+
+/* Of a task that is in no living hand: it may be condemned meanwhile, but not ended by others. Who
+ * cancelled it was told that it is. */
+static void lose_surely(kin__task *task, uint64_t state, enum kin__task_reason reason,
+                        const kin__loss *loss)
+{
+    while (!is_over(state)) {
+        bool cancelled = KIN__TASK_PHASE(state) == KIN__TASK_RUNNING && state & KIN__TASK_CANCEL;
+        if (cancelled ? kin__task_lose(task, state, KIN__LOST_CANCELLED, NULL)
+                      : kin__task_lose(task, state, reason, loss)) {
+            return;
+        }
+        state = atomic_load(&task->state);
+    }
+}
+
+bool kin__task_lose_of(kin__task *task, kin__id dead, enum kin__task_reason reason,
+                       const kin__loss *loss)
 {
     uint64_t state = atomic_load(&task->state);
-    bool in_hand = KIN__TASK_RUNNER(state) == dead;
+    bool in_hand = hand_of(state) == dead;
     if (in_hand && is_over(state)) {
         done_with(task);
     } else if (in_hand) {
-        (void)kin__task_lose(task, state, code, text);
+        lose_surely(task, state, reason, loss);
     }
     return in_hand;
 }
 
-void kin__task_forsake(kin__task *task, int code, const char *text)
+/* Nobody is the runner of such a task, so whoever comes last may find that the one before him died
+ * before he had told. */
+void kin__task_whole(kin__task *task, uint32_t number)
+{
+    uint64_t open = KIN__TASK_STATE(KIN__TASK_IN_PARTS, number);
+    if (!end(task, open, KIN__TASK_STATE(KIN__TASK_DONE, kin__self()))) {
+        uint64_t state = atomic_load(&task->state);
+        kin__id hand = hand_of(state);
+        if (is_over(state) && hand != KIN__NOBODY && !kin__alive(hand)) {
+            done_with(task);
+        }
+    }
+}
+
+void kin__task_forsake(kin__task *task, enum kin__task_reason reason)
 {
     uint64_t state = atomic_load(&task->state);
-    kin__id hand = KIN__TASK_RUNNER(state);
+    kin__id hand = hand_of(state);
     if (!is_over(state)) {
-        (void)kin__task_lose(task, state, code, text);
+        lose_surely(task, state, reason, NULL);
     } else if (hand != KIN__NOBODY && !kin__alive(hand)) {
         done_with(task);
     }
@@ -243,37 +400,65 @@ void kin__task_forsake(kin__task *task, int code, const char *text)
     }
 }
 
-void kin__task_finish(kin__task *task, kin_obj returned)
+bool kin__task_finish(kin__task *task, kin_obj returned)
 {
     uint64_t mine = KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self());
     int code = place_result(task, returned);
     kin__obj_drop(returned);
     if (code < 0) {
-        char why[sizeof task->text];
-        snprintf(why, sizeof why, "the task's result could not be sent: %s", kin_errmsg());
-        (void)kin__task_lose(task, mine, code, why);
-        return;
+        kin_obj why = kin_error(code, "the task's result could not be sent: %s", kin_errmsg());
+        code = place_result(task, why);
+        kin_release(why);
     }
-    (void)end(task, mine, KIN__TASK_DONE);
+    return code < 0 ? kin__task_lose(task, mine, KIN__LOST_NOT_SENT, NULL)
+                    : end(task, mine, KIN__TASK_STATE(KIN__TASK_DONE, kin__self()));
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
-
-int kin__task_result(kin__task *task, kin_obj *ret_result)
+/* What was read once is gone: R5. */
+static bool may_be_tried_again(const kin__task *task)
 {
-    bool lost = KIN__TASK_PHASE(atomic_load(&task->state)) == KIN__TASK_LOST;
-    kin__ref ref = atomic_load(&task->result);
-    if (lost && !kin__block_is_shared(ref)) {
-        return kin__fail(task->code, "%.*s", (int)sizeof task->text - 1, task->text);
+    size_t room = kin__block_size(task) - sizeof *task;
+    return task->retried < task->retries && task->size <= room &&
+           !(atomic_load(&task->args_read) && kin__flat_has_buffers(task->args, task->size));
+}
+
+bool kin__task_retry(kin__task *task, kin__id dead)
+{
+    uint64_t state = atomic_load(&task->state);
+    if (!is_run_by(state, dead) || !may_be_tried_again(task)) {
+        return false;
     }
-    const void *block = kin__block_at(ref, KIN__MESSAGE, NULL);
-    if (block == NULL) {
-        return kin__fail(KIN_ECORRUPT, "a task's result is not where the task says");
+    discard_flat(atomic_exchange(&task->result, 0)); /* R1 */
+    task->retried++;
+    while (!(state & KIN__TASK_CANCEL)) {
+        uint64_t queued = (state & KIN__TASK_FLAGS) | KIN__TASK_QUEUED_AS(kin__block_ref(task));
+        if (atomic_compare_exchange_weak(&task->state, &state, queued)) {
+            KIN__STEP("task.put_back");
+            return true;
+        }
     }
-    kin_obj o;
-    int rv = kin__flat_read(block, kin__block_size(block), &o);
-    if (rv == 0) {
-        atomic_store(&task->result_read, true); /* R5 */
+    return false;
+}
+
+bool kin__task_condemn(kin__task *task, kin__id runner, uint64_t flag)
+{
+    uint64_t state = atomic_load(&task->state);
+    while (is_run_by(state, runner)) {
+        if (atomic_compare_exchange_weak(&task->state, &state, state | flag)) {
+            KIN__STEP("task.condemned");
+            return true;
+        }
     }
-    return rv < 0 ? rv : kin__obj_result(o, ret_result);
+    return false;
+}
+
+uint64_t kin__task_condemned(const kin__task *task, kin__id runner)
+{
+    uint64_t state = atomic_load(&task->state);
+    return is_run_by(state, runner) ? state & KIN__TASK_CONDEMNED : 0;
+}
+
+bool kin__task_is_run_by(const kin__task *task, kin__id runner)
+{
+    return is_run_by(atomic_load(&task->state), runner);
 }

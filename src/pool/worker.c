@@ -1,129 +1,255 @@
-/* worker.c - the life of a worker: take a task, claim it, run it, end it, and again.
+/* worker.c - the life of a worker: take a task, run it, end it, and again.
  *
  * Rules.
- *   R1  A worker writes which task he is about to claim before he claims it: so the supervisor
- *       finds it, and one look at the task's state tells whether he had got that far.
- *   R2  He finishes the queue's cell only after the claim. Killed before, the cell is given back
- *       and another takes it; killed after, the task is lost with him, and with nobody else.
- *   R3  A task may fork, and the child may return from it: it has the task's result from nobody, is
+ *   R1  A task may fork, and the child may return from it: it has the task's result from nobody, is
  *       no worker, and leaves.
- *   R4  What a task has printed is out before its result is: a worker may be killed at any time.
+ *   R2  What a task has printed is out before its result is: a worker may be killed at any time.
+ *   R3  A worker whose task was condemned cannot end it: he leaves, if he is not killed before.
  */
-#include "room.h"
+#include "seen.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static kin__ref pool_of_worker;
-static kin__id worker; /* who has that pool: a forked child is another */
+static _Thread_local kin__ref pool_of_worker;
+static _Thread_local kin__id worker; /* who has that pool: a forked child is another */
+static _Thread_local int index_of_worker;
+static _Thread_local void *state;
+static _Thread_local kin__task *in_hand;
+static _Thread_local kin_obj args_in_hand;
 
 kin__ref kin__worker_pool(void)
 {
     return worker != KIN__NOBODY && worker == kin__self() ? pool_of_worker : 0;
 }
 
-static kin_obj call_for_item(kin_fn fn, kin_obj item, bool star)
+typedef struct job {
+    kin_pool *pool;
+    kin__worker *me;
+    kin__task *task;
+    kin_fn fn;
+    bool condemned; /* R3 */
+    kin_obj args;   /* of the last call for an item */
+} job;
+
+/* One call of the function, within the limit that each one has. */
+static kin_obj call(job *j, kin_obj args)
 {
-    if (star) {
-        return kin_type_of(item) == KIN_TYPE_TUPLE
-                   ? fn(item)
-                   : kin_error(KIN_ETYPE,
-                               "kin_pool_map with .star: an item is no tuple of arguments");
+    int64_t limit = j->task->limit;
+    if (limit != 0) {
+        kin__limit_begin(j->pool, j->me, limit);
     }
-    kin_obj args = kin_args(item);
-    kin_obj returned = kin__obj_own(fn(kin__obj_lend(args)));
-    kin_release(args);
+    kin_obj returned = j->fn(args);
+    if (kin__worker_pool() == 0) {
+        kin__os_leave(0); /* R1 */
+    }
+    j->condemned = limit != 0 && !kin__limit_end(j->me);
     return returned;
 }
 
-/* A chunk of a map: the list of results, or the first error among them. */
-static kin_obj run_chunk(kin_fn fn, kin_obj items, bool star)
+/* The item is given. */
+static kin_obj call_for_item(job *j, kin_obj item)
 {
-    kin_obj results = kin_list();
-    for (size_t i = 0; i < kin_len(items); i++) {
-        kin_obj returned = call_for_item(fn, kin_at(items, i), star);
-        if (kin_is_error(returned)) {
-            kin_release(results);
-            return returned;
-        }
-        int rv = kin_append(&results, returned);
-        if (rv < 0) {
-            kin_release(results);
-            return kin_error(rv, "%s", kin_errmsg());
-        }
+    bool star = j->task->kind & KIN__TASK_STAR;
+    if (star && kin_type_of(item) != KIN_TYPE_TUPLE) {
+        kin_release(item);
+        return kin_error(KIN_ETYPE, "kin_pool_map with .star: an item is no tuple of arguments");
     }
-    return results;
+    if (star || !kin__obj_refill(j->args, item)) {
+        kin_release(j->args);
+        j->args = star ? item : kin_args(item);
+    }
+    return kin_is_error(j->args) ? j->args : kin__obj_own(call(j, kin__obj_lend(j->args)));
 }
 
-static void run_task(kin__task *task)
+/* A chunk of a map: the list, where each result has taken the place of its item; or the first error
+ * among them, instead. */
+static kin_obj run_chunk(job *j, kin_obj items)
 {
-    kin_fn fn;
-    kin_obj args = { 0 };
-    int rv = kin__func_unpack(task->function, &fn);
-    rv = rv < 0 ? rv : kin__flat_read(task->args, task->size, &args);
-    if (rv < 0) {
-        kin__task_finish(task, kin_error(rv, "%s", kin_errmsg()));
-        return;
+    kin_obj *slots = kin__obj_slots(items);
+    for (size_t i = 0, n = kin_len(items); i < n && !j->condemned; i++) {
+        kin_obj item = slots[i];
+        slots[i] = kin_none();
+        kin_obj returned = call_for_item(j, item);
+        bool each = j->task->kind & KIN__TASK_EACH && kin_type_of(returned) != KIN_TYPE_INVALID;
+        if (kin_is_error(returned) && !each) {
+            return returned;
+        }
+        slots[i] = returned;
     }
-    atomic_store(&task->args_read, true);
-    kin_obj returned = task->kind == KIN__TASK_CALL
-                           ? fn(kin__obj_lend(args))
-                           : run_chunk(fn, args, task->kind & KIN__TASK_STAR);
-    if (kin__worker_pool() == 0) {
-        kin__os_leave(0); /* R3 */
+    return kin__obj_lend(items);
+}
+
+/* False: R3. What is counted is right when the task is over. */
+static bool finish(kin_pool *pool, unsigned index, kin__task *task, kin_obj returned)
+{
+    kin__worker *me = &pool->workers[index];
+    uint64_t error = kin_is_error(returned);
+    atomic_store_explicit(&me->tasks_done, me->tasks_done + 1, memory_order_relaxed);
+    if (error) {
+        atomic_fetch_add(&pool->errors, 1);
+    }
+    bool ended = kin__task_finish(task, returned);
+    if (!ended) {
+        atomic_fetch_sub(&pool->errors, error);
+        atomic_store_explicit(&me->tasks_done, me->tasks_done - 1, memory_order_relaxed);
+    }
+    return ended;
+}
+
+/* False: R3. */
+static bool run_task(kin_pool *pool, unsigned index, kin__task *task)
+{
+    job j = { .pool = pool, .me = &pool->workers[index], .task = task };
+    kin_obj args = { 0 };
+    int rv = kin__func_unpack(task->function, &j.fn);
+    if (rv == 0 && task->kind != KIN__TASK_LOOP) {
+        rv = kin__flat_read(task->args, task->size, &args);
+    }
+    if (rv < 0) {
+        return finish(pool, index, task, kin_error(rv, "%s", kin_errmsg()));
+    }
+    atomic_store_explicit(&task->args_read, true, memory_order_relaxed);
+    kin__seen_task(pool, index, task, j.fn);
+    in_hand = task;
+    args_in_hand = args;
+    kin_obj returned = task->kind == KIN__TASK_CALL   ? call(&j, kin__obj_lend(args))
+                       : task->kind == KIN__TASK_LOOP ? kin__loop_serve(task, j.fn)
+                                                      : run_chunk(&j, args);
+    in_hand = NULL;
+    if (j.condemned) {
+        return false;
     }
     if (kin_type_of(returned) == KIN_TYPE_INVALID) { /* say why, while it is known */
         int code = kin__obj_check(returned, "the task's result");
         returned = kin_error(code, "%s", kin_errmsg());
     }
-    fflush(stdout); /* R4 */
-    kin__task_finish(task, kin__obj_own(returned));
+    fflush(stdout); /* R2 */
+    kin__seen_task_end(pool, index, kin_is_error(returned) ? kin_error_code(returned) : 0);
+    bool ended = finish(pool, index, task, kin__obj_own(returned));
     kin_release(args);
+    kin_release(j.args);
+    kin__seen_rest(pool, index);
+    return ended;
 }
 
-/* Takes the next task and claims it. NULL: there was nothing in it for us. */
-static kin__task *claim_next(kin_pool *pool, kin__worker *me, int *ret_code)
+/* What was put back for whoever comes to this place. */
+static kin__task *take_again(kin__worker *me)
 {
-    const kin__want want = { .kind = KIN__CELL_BYTES, .room = sizeof(kin__ref) };
-    kin__claim cell;
-    *ret_code = kin__queue_take(pool->queue, &want, KIN__NEVER, &cell);
-    if (*ret_code < 0) {
-        return NULL;
+    kin__ref ref = atomic_load(&me->again);
+    atomic_store(&me->task, ref);
+    KIN__STEP("worker.again");
+    kin__task *task = kin__task_claim(ref, atomic_load(&me->pid));
+    atomic_store(&me->again, 0); /* killed before: who comes next finds it claimed */
+    return task;
+}
+
+bool kin__worker_is_surplus(const kin_pool *pool, unsigned index)
+{
+    return index >= atomic_load(&pool->wanted);
+}
+
+/* And be replaced, if he is not one too many. */
+static bool is_to_leave(const kin_pool *pool, unsigned index, unsigned tasks)
+{
+    bool worn = tasks != 0 && ((pool->max_tasks != 0 && tasks >= pool->max_tasks) ||
+                               (pool->max_memory != 0 && kin__os_resident() > pool->max_memory));
+    return worn ||
+           (kin__worker_is_surplus(pool, index) && atomic_load(&pool->workers[index].again) == 0);
+}
+
+bool kin__worker_abandon(void)
+{
+    static const char text[] = "the task ended its worker's thread\0"; /* and no frames */
+    _Alignas(kin__loss) char room[sizeof(kin__loss) + sizeof text];
+    kin__loss *loss = (kin__loss *)(void *)room;
+    kin__task *task = kin__worker_pool() != 0 ? in_hand : NULL;
+    in_hand = NULL;
+    worker = KIN__NOBODY;
+    if (task == NULL) {
+        return false;
     }
-    kin__ref ref;
-    memcpy(&ref, cell.cell->bytes, sizeof ref);
-    atomic_store(&me->task, ref); /* R1 */
-    KIN__STEP("worker.journaled");
-    kin__task *task = kin__block_at(ref, KIN__TASK, NULL);
-    bool claimed = task != NULL && kin__task_claim(task);
-    kin__queue_finish(pool->queue, &cell); /* R2 */
-    return claimed ? task : NULL;
+    kin_release(args_in_hand);
+    *loss = (kin__loss){ .code = KIN_ECRASHED, .text_size = sizeof text - 1 };
+    memcpy(loss->text, text, sizeof text);
+    return kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN__LOST_CRASHED,
+                          loss);
 }
 
-int kin__worker_run(void *ctx, unsigned index)
+/* Of an engine that kills nobody: its workers leave by themselves. */
+static bool is_dismissed(const kin_pool *pool)
 {
-    kin_pool *pool = ctx;
+    return atomic_load(&pool->phase) >= KIN__POOL_TERMINATING && !kin__engine_of(pool)->kills;
+}
+
+int kin__worker_live(kin_pool *pool, unsigned index)
+{
     kin__worker *me = &pool->workers[index];
     kin__id self = kin__self();
     if (self == KIN__NOBODY) {
         return 1;
     }
-    kin__os_set_name("kin-worker");
     pool_of_worker = pool->self;
     worker = self;
+    index_of_worker = (int)index;
+    state = NULL; /* he may be the fork of another pool's worker, or a thread that was one before */
     atomic_store(&me->task, 0);
+    atomic_store(&me->pid, kin__os_getpid());
+    atomic_store(&me->ends_at, 0);
     atomic_store(&me->id, self);
     KIN__STEP("worker.begun");
-    for (;;) {
-        int rv;
-        kin__task *task = claim_next(pool, me, &rv);
-        if (task != NULL) {
-            run_task(task);
-            atomic_fetch_add(&me->tasks_done, 1);
-        } else if (rv < 0) {
-            atomic_store(&me->retired, rv == KIN_ECLOSED);
-            KIN__STEP("worker.retired");
-            return rv == KIN_ECLOSED ? 0 : 1;
-        }
+    if (pool->pin) {
+        (void)kin__os_pin(index);
     }
+    if (!kin__rite_begin(pool, me)) {
+        return 1;
+    }
+    kin__seen_live(pool, index);
+    for (unsigned tasks = 0; !is_to_leave(pool, index, tasks);) {
+        int rv = KIN_ECLOSED;
+        kin__task *task = NULL;
+        if (atomic_load(&me->again) != 0) {
+            rv = 0;
+            task = take_again(me);
+        } else if (!is_dismissed(pool)) {
+            task = kin__pool_take(pool, index, &rv);
+        }
+        if (rv < 0) {
+            atomic_store(&me->retired, true);
+            KIN__STEP("worker.retired");
+            break;
+        }
+        if (task != NULL && !run_task(pool, index, task)) {
+            return 1;
+        }
+        tasks += task != NULL;
+    }
+    kin__rite_end(pool);
+    worker = KIN__NOBODY;
+    return 0;
+}
+
+int kin__worker_run(void *ctx, unsigned index)
+{
+    kin__os_set_name(((kin_pool *)ctx)->name);
+    return kin__worker_live(ctx, index);
+}
+
+/* ---- in a task ------------------------------------------------------------------------------- */
+
+void *kin_worker_state(void)
+{
+    return kin__worker_pool() != 0 ? state : NULL;
+}
+
+void kin_worker_set_state(void *set)
+{
+    if (kin__worker_pool() != 0) {
+        state = set;
+    }
+}
+
+int kin_worker_index(void)
+{
+    return kin__worker_pool() != 0 ? index_of_worker : -1;
 }

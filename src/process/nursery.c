@@ -47,8 +47,8 @@ struct kin__nursery {
     pid_t maker; /* 0: it has none */
     int watched; /* the maker's pidfd, or what the owner named; -1: no pidfd on this kernel */
     int signal_fd;
-    bool served; /* forked by the fork server, and no child of its maker's */
-    bool hungry; /* somebody could not be started: look again soon */
+    bool served;     /* forked by the fork server, and no child of its maker's */
+    int64_t look_at; /* the owner wants to be asked again by then */
     unsigned count;
     struct place *places;
     kin__crash *crashes; /* one for each place, shared with its child; NULL without ops.crashed */
@@ -66,13 +66,18 @@ static void poke_parent(void)
     kin__nursery_poke(kin__os_getppid());
 }
 
+static const char *name_of(const kin__nursery *nursery)
+{
+    return nursery->ops->named != NULL ? nursery->ops->named(nursery->ctx) : "child";
+}
+
 /* The nursery itself is no member that anybody would know: its maker is the parent. */
 static void be_worker(const kin__nursery *nursery, unsigned index)
 {
-    char name[64];
+    char name[80];
     kin_process *maker =
         nursery->served ? (kin_process *)(uintptr_t)kin_parent_process() : kin__process_current();
-    (void)snprintf(name, sizeof name, "%s-%u", nursery->ops->name, index + 1);
+    (void)snprintf(name, sizeof name, "%s-%u", name_of(nursery), index + 1);
     if (!nursery->served) {
         maker->pid = nursery->maker;
         (void)kin__os_start_time(nursery->maker, &maker->started);
@@ -92,7 +97,7 @@ static _Noreturn void live(kin__nursery *nursery, unsigned index, pid_t parent)
         (void)kin__os_close(nursery->watched);
     }
     if (nursery->crashes != NULL) {
-        kin__os_watch_crashes(&nursery->crashes[index], nursery->ops->name, poke_parent);
+        kin__os_watch_crashes(&nursery->crashes[index], name_of(nursery), poke_parent);
     }
     if (nursery->maker != 0) {
         kin__os_ignore_signal(SIGINT);
@@ -113,7 +118,7 @@ int kin__nursery_start(kin__nursery *nursery, unsigned index)
         live(nursery, index, parent);
     }
     if (pid < 0) {
-        nursery->hungry = true;
+        kin__nursery_look_again(nursery);
         return kin__fail_os((int)pid, "a nursery cannot fork");
     }
     nursery->places[index] = (struct place){ .pid = pid };
@@ -129,7 +134,12 @@ void kin__nursery_kill(kin__nursery *nursery, unsigned index)
 
 void kin__nursery_look_again(kin__nursery *nursery)
 {
-    nursery->hungry = true;
+    kin__nursery_look_at(nursery, kin__os_now() + LOOK_AGAIN);
+}
+
+void kin__nursery_look_at(kin__nursery *nursery, int64_t when)
+{
+    nursery->look_at = when < nursery->look_at ? when : nursery->look_at;
 }
 
 /* How the child of a place has crashed: NULL unless it has told so far (1: the signal; 2: all). */
@@ -147,8 +157,9 @@ static void see_crashes(kin__nursery *nursery)
 {
     for (unsigned i = 0; i < nursery->count; i++) {
         struct place *place = &nursery->places[i];
-        const kin__crash *crash = crash_of(nursery, i, 2);
-        if (place->pid != 0 && !place->crashed && crash != NULL) {
+        bool looks = place->pid != 0 && !place->crashed; /* else the record need not exist */
+        const kin__crash *crash = looks ? crash_of(nursery, i, 2) : NULL;
+        if (crash != NULL) {
             place->crashed = true;
             nursery->ops->crashed(nursery->ctx, i, crash);
         }
@@ -223,7 +234,7 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
     for (;;) {
         reap_ended(nursery);
         see_crashes(nursery);
-        nursery->hungry = false;
+        nursery->look_at = KIN__NEVER;
         if (maker_is_gone(nursery)) {
             if (nursery->ops->forsaken != NULL) {
                 nursery->ops->forsaken(nursery->ctx);
@@ -239,10 +250,12 @@ static _Noreturn void tend_for_life(kin__nursery *nursery)
             }
             kin__os_leave(0);
         }
-        bool blind = nursery->hungry || nursery->watched < 0;
+        if (nursery->watched < 0) {
+            kin__nursery_look_again(nursery);
+        }
         const int fds[2] = { nursery->signal_fd, nursery->watched };
         bool ready[2];
-        (void)kin__os_poll(fds, ready, 2, blind ? kin__os_now() + LOOK_AGAIN : KIN__NEVER);
+        (void)kin__os_poll(fds, ready, 2, nursery->look_at);
         kin__os_drain_signals(nursery->signal_fd);
     }
 }
@@ -362,7 +375,7 @@ static int kill_served(const kin_process *p, pid_t pid)
 }
 
 /* R1: our own fork would have locks of other threads in it. */
-static int have_one_forked(kin_fn life, void *ctx, uint64_t *ret_started)
+static int have_one_made(kin_fn life, void *ctx, bool spawned, uint64_t *ret_started)
 {
     const kin_process like = {
         .maker = kin__os_getpid(), .function = life, .name = "nursery", .number = ""
@@ -375,8 +388,8 @@ static int have_one_forked(kin_fn life, void *ctx, uint64_t *ret_started)
     int rv = kin__process_prepare();
     rv = rv < 0 ? rv : kin__process_begin(p); /* listed: children forked meanwhile close its ends */
     if (rv == 0) {
-        rv = (int)kin__process_ask_server(p);
-        if (rv > 0 && kin__os_start_time(rv, ret_started) < 0) {
+        rv = (int)(spawned ? kin__process_spawn(p) : kin__process_ask_server(p));
+        if (rv > 0 && !spawned && kin__os_start_time(rv, ret_started) < 0) {
             rv = kill_served(p, rv);
         }
         kin__process_not_begun(p);
@@ -385,8 +398,8 @@ static int have_one_forked(kin_fn life, void *ctx, uint64_t *ret_started)
     return rv;
 }
 
-int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places, kin_fn life,
-                     uint64_t *ret_started)
+int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places,
+                     enum kin__nursery_method method, uint64_t *ret_started)
 {
     size_t unused;
     *ret_started = 0;
@@ -395,8 +408,16 @@ int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places, ki
         return rv < 0 ? rv : KIN_ENOMEM;
     }
     int threads = kin__os_thread_count();
-    if (threads == 1) {
+    if (method == KIN__NURSERY_FORKED) {
+        kin__process_warn_of_threads("kin_pool_new");
+    }
+    if (method == KIN__NURSERY_FORKED || (method == KIN__NURSERY_ANY && threads == 1)) {
         return fork_one(ops, ctx, places);
+    }
+    if (!atomic_load(&kin__process_ready) && method != KIN__NURSERY_ANY) {
+        return kin__fail(KIN_ESTATE,
+                         "a fresh image of this program would not know what it is for: call "
+                         "kin_init(argc, argv) at the top of main");
     }
     if (!atomic_load(&kin__process_ready)) {
         return kin__fail(KIN_ESTATE,
@@ -405,7 +426,7 @@ int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places, ki
                          "main",
                          threads);
     }
-    return have_one_forked(life, ctx, ret_started);
+    return have_one_made(ops->life, ctx, method == KIN__NURSERY_SPAWNED, ret_started);
 }
 
 bool kin__nursery_has_ended(pid_t nursery, uint64_t started)

@@ -14,7 +14,7 @@ typedef struct kin__nursery kin__nursery;
 
 /* What a nursery's owner decides; all but `run` are called in the nursery. */
 typedef struct kin__nursery_ops {
-    const char *name; /* of a child that is watched, where it prints how it crashed */
+    const char *(*named)(void *ctx); /* what children are called, but for their numbers */
     /* The life of child `index`, in that child. Its process leaves with the value. */
     int (*run)(void *ctx, unsigned index);
     /* Child `index` has crashed, all of `crash` is there, and it is not reaped yet: the kernel may
@@ -31,18 +31,28 @@ typedef struct kin__nursery_ops {
     void (*failed)(void *ctx, int code);
     /* The maker has died, and the children are about to be killed. May be NULL. */
     void (*forsaken)(void *ctx);
+    /* What a nursery does that is not forked from its maker: it calls kin__nursery_live_for, with
+     * `ctx`, a block of the family's, and the maker's pid, which are its arguments. */
+    kin_fn life;
     /* The maker has died; so have all children. What was theirs together can be given back. */
     void (*orphaned)(void *ctx);
 } kin__nursery_ops;
 
-/* Starts a nursery for up to `places` children. Its pid, or KIN_EAGAIN, KIN_ENOMEM... It is forked
- * from this process, and *ret_started is 0; unless this process has threads: then the fork server
- * forks it, and it does `life`, with `ctx`, which is then a block of the family's, and our pid as
- * its arguments. KIN_ESTATE when that is not to be had. */
-int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places, kin_fn life,
-                     uint64_t *ret_started);
+/* By which way a nursery comes to life: forked from its maker, unless that has threads; then, or
+ * when it is wanted so, from the fork server; or as a fresh image of the program. */
+enum kin__nursery_method {
+    KIN__NURSERY_ANY = 0,
+    KIN__NURSERY_FORKED,
+    KIN__NURSERY_SERVED,
+    KIN__NURSERY_SPAWNED,
+};
 
-/* What `life` does: lives as a nursery, in this process, for that maker. */
+/* Starts a nursery for up to `places` children. Its pid, or KIN_EAGAIN, KIN_ENOMEM...;
+ * *ret_started is 0 when it is our child. KIN_ESTATE: what only kin_init makes possible. */
+int kin__nursery_new(const kin__nursery_ops *ops, void *ctx, unsigned places,
+                     enum kin__nursery_method method, uint64_t *ret_started);
+
+/* What ops.life does: lives as a nursery, in this process, for that maker. */
 _Noreturn void kin__nursery_live_for(const kin__nursery_ops *ops, void *ctx, unsigned places,
                                      pid_t maker);
 
@@ -60,7 +70,8 @@ _Noreturn void kin__nursery_live(const kin__nursery_ops *ops, void *ctx, unsigne
 bool kin__nursery_has(const kin__nursery *nursery, unsigned index);
 int kin__nursery_start(kin__nursery *nursery, unsigned index);
 void kin__nursery_kill(kin__nursery *nursery, unsigned index);
-void kin__nursery_look_again(kin__nursery *nursery); /* ops.tend is called again soon */
+void kin__nursery_look_again(kin__nursery *nursery);            /* ops.tend is called again soon */
+void kin__nursery_look_at(kin__nursery *nursery, int64_t when); /* or at that time */
 
 /* From any process of the family: has the nursery call ops.tend now. */
 void kin__nursery_poke(pid_t nursery);

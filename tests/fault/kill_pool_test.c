@@ -3,6 +3,8 @@
 #include "harness.h"
 #include "pool/room.h"
 
+#include <signal.h>
+
 struct scene {
     uint64_t blocks;
     _Atomic int wrong; /* results that were neither right nor an honest error */
@@ -146,4 +148,262 @@ TEST(a_pool_ends_though_the_relative_who_ended_it_was_killed)
     kill_loop("pool.", &pool, .setup = new_pool, .victim = close_it, .check = ends);
     kin_pool_free(pool);
     CHECK_EQ(kin__count_alive(), 1);
+}
+
+static kin_obj spin(kin_obj args)
+{
+    for (;;) {
+        kin__os_yield();
+    }
+    return args;
+}
+
+/* A task that overruns, and one that does not: whoever is killed, both have an end. */
+static void use_limits(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_pool *pool;
+    kin_obj o;
+    int rv = kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1, .task_timeout = 60));
+    if (rv < 0) {
+        s->wrong += !is_honest(rv);
+        return;
+    }
+    kin_future *future = NULL;
+    rv = kin_pool_submit(pool, spin, kin_args(), KIN_OPT(kin_submit_options, .timeout = 0.01),
+                         &future);
+    rv = rv < 0 ? rv : kin_future_get(future, &o, KIN_FOREVER);
+    s->wrong += rv != KIN_EOVERRUN && !is_honest(rv);
+    kin_future_free(future);
+    rv = kin_pool_apply(pool, square, kin_args(kin_int(5)), &o);
+    s->wrong += rv == 0 ? kin_as_int(o) != 25 : !is_honest(rv);
+    kin_pool_free(pool);
+}
+
+TEST_WITHIN(300, a_pool_survives_the_death_of_anybody_at_any_step_of_its_limits)
+{
+    struct scene *s = test_shared(sizeof *s);
+    kin__self();
+    CHECK_GT(kill_loop("limit.", s, .setup = remember, .victim = use_limits,
+                       .check = nobody_is_left, .anybody = true),
+             1);
+    CHECK_GT(kill_loop("task.", s, .setup = remember, .victim = use_limits, .check = nobody_is_left,
+                       .anybody = true),
+             3);
+}
+
+/* A task that is cancelled while it runs. Whoever is killed, it has an end. */
+static void use_cancel(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_pool *pool;
+    kin_obj o;
+    int rv = kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1));
+    if (rv < 0) {
+        s->wrong += !is_honest(rv);
+        return;
+    }
+    kin_future *future = NULL;
+    rv = kin_pool_submit(pool, spin, kin_args(), NULL, &future);
+    while (rv == 0 && !kin_future_running(future) && !kin_future_done(future) &&
+           kin_future_wait(future, 0.01) == KIN_ETIMEDOUT) {
+    }
+    if (rv == 0) {
+        rv = kin_future_cancel(future, KIN_OPT(kin_cancel_options, .kill = true));
+        s->wrong += rv < 0 && rv != KIN_ESTATE && !is_honest(rv);
+        rv = kin_future_get(future, &o, KIN_FOREVER);
+        s->wrong += !is_honest(rv);
+    }
+    kin_future_free(future);
+    rv = kin_pool_apply(pool, square, kin_args(kin_int(5)), &o);
+    s->wrong += rv == 0 ? kin_as_int(o) != 25 : !is_honest(rv);
+    kin_pool_free(pool);
+}
+
+TEST_WITHIN(300, a_pool_survives_the_death_of_anybody_at_any_step_of_a_cancelling)
+{
+    struct scene *s = test_shared(sizeof *s);
+    kin__self();
+    CHECK_GT(kill_loop("task.", s, .setup = remember, .victim = use_cancel, .check = nobody_is_left,
+                       .anybody = true),
+             3);
+}
+
+static kin_obj die_at_first(kin_obj args)
+{
+    _Atomic int *begun = kin_arg_shared(args, 0);
+    if (atomic_fetch_add(begun, 1) == 0) {
+        kin__os_kill(kin__os_getpid(), SIGKILL);
+    }
+    return kin_int(7);
+}
+
+/* A task that kills its worker, and is tried again, also in a pool that is closed. */
+static void use_retries(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_pool *pool;
+    kin_obj o;
+    int rv = kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1, .retries = 2));
+    if (rv < 0) {
+        s->wrong += !is_honest(rv);
+        return;
+    }
+    _Atomic int *begun[2] = { kin_alloc(sizeof *begun[0]), kin_alloc(sizeof *begun[0]) };
+    kin_future *futures[2] = { NULL };
+    for (int i = 0; i < 2; i++) {
+        rv = kin_pool_submit(pool, die_at_first, kin_args(kin_shared((void *)begun[i])), NULL,
+                             &futures[i]);
+        s->wrong += rv < 0 && !is_honest(rv);
+    }
+    (void)kin_pool_close(pool);
+    for (int i = 0; i < 2; i++) {
+        rv = futures[i] != NULL ? kin_future_get(futures[i], &o, KIN_FOREVER) : KIN_EBROKEN;
+        s->wrong += rv == 0 ? kin_as_int(o) != 7 : !is_honest(rv);
+        kin_future_free(futures[i]);
+    }
+    kin_pool_free(pool);
+    kin_free((void *)begun[0]);
+    kin_free((void *)begun[1]);
+}
+
+TEST_WITHIN(300, a_pool_survives_the_death_of_anybody_at_any_step_of_a_retry)
+{
+    struct scene *s = test_shared(sizeof *s);
+    kin__self();
+    CHECK_GT(kill_loop("task.", s, .setup = remember, .victim = use_retries,
+                       .check = nobody_is_left, .anybody = true),
+             5);
+    CHECK_GT(kill_loop("worker.", s, .setup = remember, .victim = use_retries,
+                       .check = nobody_is_left, .anybody = true),
+             5);
+}
+
+static kin_obj nothing(kin_obj args)
+{
+    return args;
+}
+
+/* Workers that begin, are replaced, are more, are fewer, and leave. */
+static void use_all_of_life(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_pool *pool;
+    kin_obj o;
+    int rv = kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1, .initializer = nothing,
+                                         .initargs = kin_args(kin_str("some text")),
+                                         .finalizer = nothing, .max_tasks_per_child = 1));
+    if (rv < 0) {
+        s->wrong += !is_honest(rv);
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        rv = kin_pool_apply(pool, square, kin_args(kin_int(5)), &o);
+        s->wrong += rv == 0 ? kin_as_int(o) != 25 : !is_honest(rv);
+        (void)kin_pool_resize(pool, i % 2 == 0 ? 2 : 1);
+    }
+    (void)kin_pool_close(pool);
+    (void)kin_pool_join(pool, KIN_FOREVER);
+    kin_pool_free(pool);
+}
+
+TEST_WITHIN(300, a_pool_survives_the_death_of_anybody_at_any_step_of_a_workers_life)
+{
+    struct scene *s = test_shared(sizeof *s);
+    kin__self();
+    static const char *const steps[] = { "rite.", "worker.", "pool." };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        CHECK_GT(kill_loop(steps[i], s, .setup = remember, .victim = use_all_of_life,
+                           .check = nobody_is_left, .anybody = true),
+                 0);
+    }
+}
+
+static kin_obj refuse(kin_obj args)
+{
+    (void)args;
+    return kin_error(KIN_EUSER, "no");
+}
+
+/* An initializer that fails: whoever is killed, the pool is broken and ends. */
+static void use_a_broken_pool(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_pool *pool;
+    kin_obj o;
+    int rv = kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 2, .initializer = refuse));
+    if (rv < 0) {
+        s->wrong += !is_honest(rv);
+        return;
+    }
+    rv = kin_pool_apply(pool, square, kin_args(kin_int(5)), &o);
+    s->wrong += rv != KIN_EBROKEN;
+    (void)kin_pool_close(pool);
+    (void)kin_pool_join(pool, KIN_FOREVER);
+    kin_pool_free(pool);
+}
+
+TEST_WITHIN(300, a_pool_that_is_broken_ends_whoever_is_killed)
+{
+    struct scene *s = test_shared(sizeof *s);
+    kin__self();
+    CHECK_GT(kill_loop("rite.", s, .setup = remember, .victim = use_a_broken_pool,
+                       .check = nobody_is_left, .anybody = true),
+             0);
+    CHECK_GT(kill_loop("task.", s, .setup = remember, .victim = use_a_broken_pool,
+                       .check = nobody_is_left, .anybody = true),
+             0);
+}
+
+struct cancelling {
+    kin_pool *pool;
+    kin_future *future;
+    kin_event *event;
+};
+
+static kin_obj wait_for(kin_obj args)
+{
+    KIN_TRY(kin_event_wait(kin_arg_shared(args, 0), KIN_FOREVER));
+    return kin_none();
+}
+
+static void run_a_task(void *ctx)
+{
+    struct cancelling *c = ctx;
+    CHECK_OK(kin_event_new(&c->event, NULL));
+    CHECK_OK(kin_pool_new(&c->pool, KIN_OPT(kin_pool_options, .processes = 1)));
+    CHECK_OK(kin_pool_submit(c->pool, wait_for, kin_args(kin_shared(c->event)), NULL, &c->future));
+    WAIT_UNTIL(kin_future_running(c->future));
+}
+
+static void cancel_it(void *ctx)
+{
+    struct cancelling *c = ctx;
+    (void)kin_future_cancel(c->future, KIN_OPT(kin_cancel_options, .kill = true));
+}
+
+/* The engine was not told: the worker cannot end the task, all the same. */
+static void is_cancelled(void *ctx, const char *step)
+{
+    struct cancelling *c = ctx;
+    kin_obj o;
+    CHECK_OK(kin_event_set(c->event));
+    int rv = kin_future_get(c->future, &o, KIN_FOREVER);
+    CHECK_(rv == KIN_ECANCELLED, "killed at %s: the future says %s", step, kin_errname(rv));
+    CHECK_OK(kin_pool_apply(c->pool, square, kin_args(kin_int(5)), &o));
+    kin_future_free(c->future);
+    kin_pool_free(c->pool);
+    kin_event_free(c->event);
+}
+
+TEST(a_task_is_cancelled_though_who_did_it_was_killed_before_he_told_anybody)
+{
+    struct cancelling c;
+    kin__self();
+    CHECK_GT(kill_loop("task.condemned", &c, .setup = run_a_task, .victim = cancel_it,
+                       .check = is_cancelled),
+             0);
+    kin_future_free(c.future);
+    kin_pool_free(c.pool);
+    kin_event_free(c.event);
 }

@@ -21,6 +21,27 @@ static int make_a_pool(void *ctx)
     return rv;
 }
 
+static int make_a_pool_of_many_wishes(void *ctx)
+{
+    (void)ctx;
+    kin_pool *pool;
+    int rv = kin_pool_new(
+        &pool,
+        KIN_OPT(kin_pool_options, .processes = 1, .initializer = square,
+                .initargs = kin_args(kin_int(3), kin_str("a text of some length")),
+                .finalizer = square, .finalargs = kin_args(kin_int(4), kin_str("another one"))));
+    if (rv == 0) {
+        kin_pool_free(pool);
+    }
+    return rv;
+}
+
+static int know_a_failure(void *ctx)
+{
+    kin_failure failure;
+    return kin_future_failure(ctx, &failure);
+}
+
 static void nothing_is_left(void *ctx, int error)
 {
     (void)ctx;
@@ -35,6 +56,8 @@ TEST(a_pool_is_made_or_not_when_memory_runs_out)
 {
     kin__self();
     fault_loop(KIN__FAULT_MEMORY, NULL, .attempt = make_a_pool, .check = nothing_is_left);
+    fault_loop(KIN__FAULT_MEMORY, NULL, .attempt = make_a_pool_of_many_wishes,
+               .check = nothing_is_left);
 }
 
 TEST_WITHIN(100, a_pool_is_made_or_not_when_system_calls_fail)
@@ -78,6 +101,26 @@ TEST(a_task_fails_alone_when_memory_runs_out)
     CHECK_OK(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1)));
     fault_loop(KIN__FAULT_MEMORY, pool, .attempt = apply_once, .check = the_pool_works);
     fault_loop(KIN__FAULT_MEMORY, pool, .attempt = map_once, .check = the_pool_works);
+    kin_pool_free(pool);
+    nothing_is_left(NULL, -1);
+}
+
+static kin_obj fail_with_a_text(kin_obj args)
+{
+    (void)args;
+    return kin_error(KIN_EUSER, "a text that needs a block of its own to be sent back");
+}
+
+TEST(what_is_known_of_a_failure_is_told_later_when_memory_runs_out)
+{
+    kin_pool *pool;
+    kin_future *future;
+    kin_obj o;
+    CHECK_OK(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1)));
+    CHECK_OK(kin_pool_submit(pool, fail_with_a_text, kin_args(), NULL, &future));
+    CHECK_ERROR(kin_future_get(future, &o, KIN_FOREVER), KIN_EUSER);
+    fault_loop(KIN__FAULT_MEMORY, future, .attempt = know_a_failure);
+    kin_future_free(future);
     kin_pool_free(pool);
     nothing_is_left(NULL, -1);
 }

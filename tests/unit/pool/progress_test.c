@@ -21,10 +21,11 @@ static void show(bool terminal, char *text, size_t size)
     int saved = dup(2);
     dup2(ends[1], 2);
     kin__progress progress;
-    kin__progress_begin(&progress, true, 4);
-    kin__progress_show(&progress, 2);
-    kin__progress_show(&progress, 4);
-    kin__progress_end(&progress);
+    kin__progress_begin(&progress, 4);
+    kin__progress_show(&progress, 1, 1); /* too soon */
+    progress.every = 0;
+    kin__progress_show(&progress, 2, 0);
+    kin__progress_end(&progress, 4, 3);
     (void)!write(2, "|", 1);
     dup2(saved, 2);
     size_t length = 0;
@@ -43,14 +44,19 @@ TEST(on_a_terminal_there_is_a_bar)
 {
     char text[2000];
     show(true, text, sizeof text);
-    CHECK_CONTAINS(text, "[###############...............] 2/4");
-    CHECK_CONTAINS(text, "[##############################] 4/4");
-    CHECK_CONTAINS(text, "/s");
+    CHECK_CONTAINS(text, "\r[###############...............] 2/4, ");
+    CHECK_CONTAINS(text, " s left");
+    CHECK_CONTAINS(text, "\r[##############################] 4/4, 3 failed, ");
+    CHECK_CONTAINS(text, "/s, after ");
+    CHECK_NULL(strstr(text, "1/4"));
 }
 
-TEST(elsewhere_there_is_none)
+TEST(elsewhere_there_are_lines)
 {
     char text[2000];
     show(false, text, sizeof text);
-    CHECK_STR(text, "|");
+    CHECK_EQ(strncmp(text, "2/4, ", 5), 0);
+    CHECK_CONTAINS(text, " s left\n4/4, 3 failed, ");
+    CHECK_CONTAINS(text, " s\n|");
+    CHECK_NULL(strchr(text, '['));
 }

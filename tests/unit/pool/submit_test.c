@@ -211,3 +211,30 @@ TEST(a_buffer_that_was_taken_out_of_a_result_outlives_its_future)
     kin_release(o);
     free_whole(pool);
 }
+
+static kin_obj count_one(kin_obj args)
+{
+    atomic_fetch_add((_Atomic int *)kin_arg_shared(args, 0), 1);
+    return kin_none();
+}
+
+static kin_obj apply_in_my_own_pool(kin_obj args)
+{
+    kin_pool *pool = kin_as(kin_pool, kin_arg(args, 0));
+    return kin_int(kin_pool_apply(pool, count_one, kin_args(kin_arg(args, 1)), NULL));
+}
+
+TEST(what_a_worker_may_not_wait_for_is_not_run_either)
+{
+    kin_pool *pool = pool_of(2);
+    _Atomic int *count = kin_alloc(sizeof *count);
+    kin_obj o;
+    CHECK_OK(kin_pool_apply(pool, apply_in_my_own_pool,
+                            kin_args(kin_shared(pool), kin_shared((void *)count)), &o));
+    CHECK_EQ(kin_as_int(o), KIN_EDEADLK);
+    CHECK_OK(kin_pool_close(pool));
+    CHECK_OK(kin_pool_join(pool, KIN_FOREVER)); /* all that was submitted is done */
+    CHECK_EQ(*count, 0);
+    kin_free((void *)count);
+    free_whole(pool);
+}

@@ -1,4 +1,5 @@
 #include "pool_scene.h"
+#include "process/room.h"
 
 #include <pthread.h>
 #include <sys/resource.h>
@@ -166,7 +167,7 @@ TEST(the_futures_of_a_broken_pool_may_be_freed_after_it)
     CHECK_EQ(usage.blocks, 0);
 }
 
-TEST(a_broken_pool_is_freed_only_when_its_workers_are_gone)
+TEST_WITHIN(100, a_broken_pool_is_freed_only_when_its_workers_are_gone)
 {
     for (int i = 0; i < 50; i++) {
         kin_pool *pool = pool_of(1);
@@ -301,4 +302,30 @@ TEST(a_nursery_whose_maker_died_before_it_began_goes)
     kin_free(server);
     kin__process_drop_server();
     WAIT_UNTIL(test_is_alone());
+}
+
+static void be_killed(const char *step)
+{
+    if (strcmp(step, "pool.terminating") == 0) {
+        kin__os_kill(kin__os_getpid(), SIGKILL);
+    }
+}
+
+static int terminate_and_be_killed(void *pool)
+{
+    kin__step_hook(be_killed);
+    return kin_pool_terminate(pool);
+}
+
+TEST(who_waits_for_a_task_has_its_pool_terminated_when_who_began_that_was_killed)
+{
+    kin_pool *pool = pool_of(1);
+    kin_future *future;
+    kin_obj o;
+    CHECK_OK(kin_pool_submit(pool, stay, kin_args(), NULL, &future));
+    WAIT_UNTIL(kin_future_running(future));
+    CHECK_EQ(test_join(test_child(terminate_and_be_killed, pool)), -SIGKILL);
+    CHECK_ERROR(kin_future_get(future, &o, 20), KIN_ECANCELLED);
+    kin_future_free(future);
+    free_whole(pool);
 }

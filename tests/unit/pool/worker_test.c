@@ -182,3 +182,121 @@ TEST(a_result_that_was_never_made_is_told_with_its_own_reason_and_no_other)
     CHECK_STR(kin_errmsg(), "the task's result: the object was never made (it is all zeros)");
     free_whole(pool);
 }
+
+static kin_obj kept;
+
+/* Gives back the arguments of the call before, which it has kept. */
+static kin_obj keep_arguments(kin_obj args)
+{
+    kin_obj before = kept;
+    kept = kin_retain(args);
+    return kin_type_of(before) == KIN_TYPE_TUPLE ? before : kin_none();
+}
+
+TEST(a_task_of_a_map_may_keep_its_arguments)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    kin_obj items =
+        kin_list(kin_int(7), kin_str("a text of some length"), kin_list(kin_int(1)), kin_int(8));
+    const kin_map_options all = { .chunksize = 4 };
+    CHECK_OK(kin_pool_map(pool, keep_arguments, items, &all, &o));
+    CHECK(kin_is_none(kin_at(o, 0)));
+    CHECK_EQ(kin_as_int(kin_at(kin_at(o, 1), 0)), 7);
+    CHECK_STR(kin_as_str(kin_at(kin_at(o, 2), 0)), "a text of some length");
+    CHECK_EQ(kin_as_int(kin_at(kin_at(kin_at(o, 3), 0), 0)), 1);
+    kin_release(o);
+    free_whole(pool);
+}
+
+static kin_obj same_item(kin_obj args)
+{
+    return kin_arg(args, 0);
+}
+
+TEST(an_item_may_be_the_result)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    kin_obj items = kin_list(kin_str("a text of some length"), kin_list(kin_str("x")), kin_int(8));
+    const kin_map_options all = { .chunksize = 3 };
+    CHECK_OK(kin_pool_map(pool, same_item, kin_retain(items), &all, &o));
+    CHECK(kin_equal(o, items));
+    kin_release(o);
+    kin_release(items);
+    free_whole(pool);
+}
+
+static kin_obj has_state(kin_obj args)
+{
+    (void)args;
+    return kin_bool(kin_worker_state() != NULL);
+}
+
+static kin_obj ask_a_pool_of_my_own(kin_obj args)
+{
+    kin_pool *inner;
+    kin_obj result;
+    kin_worker_set_state(&inner);
+    KIN_TRY(kin_pool_new(&inner, KIN_OPT(kin_pool_options, .processes = 1)));
+    KIN_TRY(kin_pool_apply(inner, has_state, args, &result));
+    kin_pool_free(inner);
+    return result;
+}
+
+TEST(a_worker_of_a_worker_has_no_state_of_his)
+{
+    kin_pool *pool = pool_of(1);
+    kin_obj o;
+    CHECK_OK(kin_pool_apply(pool, ask_a_pool_of_my_own, kin_args(), &o));
+    CHECK(!kin_as_bool(o));
+    free_whole(pool);
+}
+
+static kin_obj set_a_state(kin_obj args)
+{
+    bool had = kin_worker_state() != NULL;
+    kin_worker_set_state(&had);
+    (void)args;
+    return kin_bool(had);
+}
+
+TEST(the_next_worker_of_a_thread_has_no_state_of_the_one_before)
+{
+    kin_pool *pool;
+    kin_obj o;
+    CHECK_OK(
+        kin_pool_new(&pool, KIN_OPT(kin_pool_options, .threads = 1, .max_tasks_per_child = 1)));
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(kin_pool_apply(pool, set_a_state, kin_args(), &o));
+        CHECK(!kin_as_bool(o));
+    }
+    free_whole(pool);
+}
+
+static kin_obj say_hello(kin_obj args)
+{
+    (void)args;
+    printf("hello");
+    return kin_none();
+}
+
+TEST(what_a_task_has_printed_is_out_before_its_result_is)
+{
+    int ends[2];
+    char text[6] = "";
+    CHECK_EQ(pipe(ends), 0);
+    fflush(stdout);
+    int out = dup(1);
+    CHECK_EQ(dup2(ends[1], 1), 1);
+    kin_pool *pool = pool_of(1);
+    CHECK_EQ(dup2(out, 1), 1);
+    CHECK_OK(kin_pool_apply(pool, say_hello, kin_args(), NULL));
+    kin__os_kill(atomic_load(&pool->workers[0].pid), SIGKILL);
+    close(ends[1]);
+    close(out);
+    free_whole(pool);
+    CHECK_EQ(read(ends[0], text, 5), 5);
+    CHECK_STR(text, "hello");
+    close(ends[0]);
+}

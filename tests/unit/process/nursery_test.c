@@ -106,7 +106,13 @@ static void failed(void *ctx, int code)
     ((struct scene *)ctx)->failure = code;
 }
 
-static const kin__nursery_ops ops = { .name = "child",
+static kin_obj life(kin_obj args)
+{
+    (void)args;
+    return kin_none();
+}
+
+static const kin__nursery_ops ops = { .life = life,
                                       .run = live,
                                       .crashed = crashed,
                                       .ended = ended,
@@ -114,18 +120,12 @@ static const kin__nursery_ops ops = { .name = "child",
                                       .failed = failed,
                                       .orphaned = orphaned };
 
-static kin_obj life(kin_obj args)
-{
-    (void)args;
-    return kin_none();
-}
-
 static pid_t new_nursery(struct scene *s, int wanted)
 {
     s->wanted = wanted;
     kin__self();
     uint64_t started;
-    pid_t nursery = kin__nursery_new(&ops, s, 4, life, &started);
+    pid_t nursery = kin__nursery_new(&ops, s, 4, KIN__NURSERY_ANY, &started);
     CHECK_EQ(started, 0);
     CHECK_GT(nursery, 0);
     for (int i = 0; i < wanted; i++) {
