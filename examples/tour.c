@@ -16,6 +16,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if __has_include(<gmp.h>)
+#include <gmp.h>
+#define HAS_GMP 1
+#else
+#define HAS_GMP 0
+#endif
 
 /* ---- a process ---------------------------------------------------------------------------- */
 
@@ -258,6 +264,112 @@ static void show_map(kin_pool *pool)
     kin_release(squares);
 }
 
+/* Calls the task for each item: serially where there is no pool, else by that. The results. */
+static kin_obj call_each(kin_pool *pool, kin_fn task, kin_obj items, const kin_map_options *options)
+{
+    kin_obj results = kin_list();
+    for (size_t i = 0; pool == NULL && i < kin_len(items); i++) {
+        kin_obj one;
+        KIN_CHECK(kin_call(task, kin_args(kin_at(items, i)), &one));
+        KIN_CHECK(kin_append(&results, one));
+    }
+    if (pool != NULL) {
+        kin_release(results);
+        KIN_CHECK(kin_pool_map(pool, task, kin_retain(items), options, &results));
+    }
+    kin_release(items);
+    return results;
+}
+
+/* ---- Fibonacci numbers ---------------------------------------------------------------------- */
+
+static int64_t fib(int64_t n)
+{
+    return n <= 2 ? 1 : fib(n - 1) + fib(n - 2);
+}
+
+static kin_obj fib_task(kin_obj args)
+{
+    return kin_int(fib(kin_arg_int(args, 0)));
+}
+
+/* Seconds of the fastest of five rounds. */
+static double time_fibonacci(kin_pool *pool)
+{
+    double fastest = KIN_FOREVER;
+    for (int round = 0; round < 5; round++) {
+        double begin = kin_now();
+        const kin_map_options *options = KIN_OPT(kin_map_options, .chunksize = 1);
+        kin_obj numbers = call_each(pool, fib_task, kin_range(25, 35), options);
+        double seconds = kin_now() - begin;
+        fastest = seconds < fastest ? seconds : fastest;
+        if (kin_as_int(kin_at(numbers, 9)) != 5702887) {
+            printf("fib(34) IS WRONG\n");
+        }
+        kin_release(numbers);
+    }
+    return fastest;
+}
+
+static void show_fibonacci(kin_pool *processes)
+{
+    unsigned cores = (unsigned)kin_cpu_count();
+    printf("\n== fib(25) to fib(34), the fastest of five rounds\n");
+    kin_auto(kin_pool) threads = NULL;
+    KIN_CHECK(kin_pool_new(&threads, KIN_OPT(kin_pool_options, .threads = cores)));
+    double alone = time_fibonacci(NULL);
+    printf("serially         %6.1f ms\n", alone * 1e3);
+    double seconds = time_fibonacci(threads);
+    printf("by %3u threads   %6.1f ms, %.2f times as fast\n", cores, seconds * 1e3,
+           alone / seconds);
+    seconds = time_fibonacci(processes);
+    printf("by %3u processes %6.1f ms, %.2f times as fast\n", cores, seconds * 1e3,
+           alone / seconds);
+}
+
+/* ---- factorials ----------------------------------------------------------------------------- */
+
+#if HAS_GMP
+static kin_obj factorial(kin_obj args)
+{
+    mpz_t number;
+    size_t size;
+    mpz_init(number);
+    mpz_fac_ui(number, (unsigned long)kin_arg_int(args, 0));
+    void *bytes = mpz_export(NULL, &size, -1, 1, 0, 0, number); /* the lowest byte first */
+    kin_obj result = kin_bigint(bytes, size, false);
+    free(bytes);
+    mpz_clear(number);
+    return result;
+}
+
+static void show_factorials(void)
+{
+    printf("\n== the factorials of 1 to 100, by GMP\n");
+    double begin = kin_now();
+    kin_obj expected = call_each(NULL, factorial, kin_range(1, 101), NULL);
+    printf("serially                 %7.2f ms\n", (kin_now() - begin) * 1e3);
+
+    static const char *const when[] = { "a cold pool: made, used", "a warm one: used again" };
+    begin = kin_now();
+    kin_auto(kin_pool) pool = NULL;
+    KIN_CHECK(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 4)));
+    for (int i = 0; i < 2; i++) {
+        kin_obj numbers = call_each(pool, factorial, kin_range(1, 101), NULL);
+        printf("%-24s %7.2f ms, %s\n", when[i], (kin_now() - begin) * 1e3,
+               kin_equal(numbers, expected) ? "the same numbers" : "OTHER NUMBERS");
+        kin_release(numbers);
+        begin = kin_now();
+    }
+    kin_release(expected);
+}
+#else
+static void show_factorials(void)
+{
+    printf("\n== no factorials: GMP is not there\n");
+}
+#endif
+
 /* ---- SHA-256 of files --------------------------------------------------------------------- */
 
 /* The regular files under a directory, a list; links are not followed. */
@@ -384,18 +496,12 @@ static void show_digests(kin_pool *pool, const char *directory)
     report("sha256sum", begin, megabytes);
 
     begin = kin_now();
-    kin_obj serial = kin_list();
-    for (size_t i = 0; i < kin_len(paths); i++) {
-        kin_obj one;
-        KIN_CHECK(kin_call(digest, kin_args(kin_at(paths, i)), &one));
-        KIN_CHECK(kin_append(&serial, one));
-    }
+    kin_obj serial = call_each(NULL, digest, kin_retain(paths), NULL);
     double alone = report("this process", begin, megabytes);
 
     begin = kin_now();
-    kin_obj digests;
-    const kin_map_options *options = KIN_OPT(kin_map_options, .chunksize = 16, .progress = true);
-    KIN_CHECK(kin_pool_map(pool, digest, kin_retain(paths), options, &digests));
+    kin_obj digests = call_each(pool, digest, kin_retain(paths),
+                                KIN_OPT(kin_map_options, .chunksize = 16, .progress = true));
     double together = report("kin_pool_map", begin, megabytes);
 
     printf("the pool was %.2f times as fast; %s\n", alone / together,
@@ -469,6 +575,8 @@ int main(int argc, char **argv)
     kin_auto(kin_pool) pool = NULL;
     KIN_CHECK(kin_pool_new(&pool, NULL));
     show_map(pool);
+    show_fibonacci(pool);
+    show_factorials();
     show_digests(pool, directory);
     show_crash(pool);
     return 0;
