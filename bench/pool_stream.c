@@ -1,9 +1,14 @@
-/* How many tasks a second, when each is a message of its own: all submitted, then all results? */
+/* How many tasks a second, when each is a message of its own: all submitted, then all results?
+ *
+ *     pool_stream [quick]
+ */
 #include <kin.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/bench.h"
 #include "common/ring.h"
+#include "peers/pool_peer.h"
 
 #define TASKS 65536
 
@@ -13,6 +18,11 @@ typedef struct calls {
     spin_ring *there;
     spin_ring *back;
 } calls;
+
+static uint64_t same_number(uint64_t number)
+{
+    return number;
+}
 
 static kin_obj same(kin_obj args)
 {
@@ -57,21 +67,39 @@ static double ring(const void *arg)
     return bench_team(2, cpus, play, arg) / TASKS;
 }
 
+static void add_peers(bench_case *c, char *note)
+{
+    static const pool_peer *const peers[] = { &pool_peer_glib, &pool_peer_libuv, &pool_peer_fork };
+    for (int i = 0; i < 3; i++) {
+        size_t n = peers[i] == &pool_peer_fork ? 1000 : TASKS;
+        pool_job job = { .work = same_number, .n = n, .workers = 2, .times = 1, .each = true };
+        job.sum = (uint64_t)n * (n - 1) / 2;
+        pool_peer_add(c, peers[i], &job, note);
+    }
+    pool_script_add(c, "stream", "Pool", 20000, note);
+    pool_script_add(c, "stream", "executor", 5000, note);
+    pool_script_add(c, "stream", "loky", 5000, note);
+}
+
 int main(int argc, char **argv)
 {
     KIN_CHECK(kin_init(argc, argv));
+    char conditions[POOL_NOTE] = "2 workers, an int there and back, not pinned";
     calls c = { .futures = calloc(TASKS, sizeof *c.futures),
                 .there = spin_ring_new(TASKS, 8),
                 .back = spin_ring_new(TASKS, 8) };
+    BENCH_MUST(c.futures != NULL);
     KIN_CHECK(kin_pool_new(&c.pool, KIN_OPT(kin_pool_options, .processes = 2)));
-    bench_run(&(bench_case){ .name = "pool: one message a task, all submitted, then all results",
-                             .unit = "M/s",
-                             .ours = ours,
-                             .floor = ring,
-                             .floor_is = "two spinning rings to one worker and back",
-                             .peer = "pool_stream.py 20000",
-                             .conditions = "2 workers, an int there and back, not pinned",
-                             .arg = &c });
+    bench_case question = { .name = "pool: one message a task, all submitted, then all results",
+                            .unit = "M/s",
+                            .ours = ours,
+                            .floor = ring,
+                            .floor_is = "two spinning rings to one worker and back",
+                            .conditions = conditions,
+                            .arg = &c,
+                            .rounds = argc > 1 && strcmp(argv[1], "quick") == 0 ? 1 : 0 };
+    add_peers(&question, conditions);
+    bench_run(&question);
     kin_pool_free(c.pool);
     free(c.futures);
     return 0;
