@@ -123,6 +123,37 @@ TEST(a_loop_is_freed_by_whoever_leaves_it_last)
     free_whole(pool);
 }
 
+/* A caller who is killed when there is a task. */
+struct orphan {
+    kin_pool *pool;
+    kin__ref loop, task;
+};
+
+static int make_and_die(void *ctx)
+{
+    struct orphan *o = ctx;
+    kin__task *task;
+    kin__loop *loop = loop_of(o->pool, 100, KIN_SCHEDULE_AUTO, 1);
+    kin__block_give(loop);
+    CHECK_OK(kin__loop_task(o->pool, loop, 1, &task));
+    kin__block_give(task);
+    o->loop = loop->self;
+    o->task = kin__block_ref(task);
+    kin__os_kill(kin__os_getpid(), SIGKILL);
+    return 0;
+}
+
+TEST(who_leaves_last_frees_the_loop_of_a_dead_caller)
+{
+    struct orphan *o = test_shared(sizeof *o);
+    o->pool = pool_of(1);
+    CHECK_EQ(test_join(test_child(make_and_die, o)), -SIGKILL);
+    CHECK(kin__block_is_shared(o->loop));
+    kin__task_free(kin__block_at(o->task, KIN__TASK, NULL));
+    CHECK(!kin__block_is_shared(o->loop));
+    free_whole(o->pool);
+}
+
 TEST(a_task_whose_loop_is_gone_fails_alone)
 {
     kin_pool *pool = pool_of(1);

@@ -158,6 +158,9 @@ TEST(a_pool_grows_and_shrinks)
     WAIT_UNTIL(kin__count_alive() == 1 + 1 + 1);
     CHECK_OK(kin_pool_resize(pool, 3));
     WAIT_UNTIL(kin__count_alive() == 1 + 1 + 3);
+    for (int i = 0; i < 3; i++) {
+        WAIT_UNTIL(test_is_asleep(atomic_load(&pool->workers[i].pid)));
+    }
     CHECK_OK(kin_pool_resize(pool, 1)); /* they are idle */
     WAIT_UNTIL(kin__count_alive() == 1 + 1 + 1);
     CHECK_EQ(ask(pool, my_index), 0);

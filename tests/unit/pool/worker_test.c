@@ -131,32 +131,6 @@ TEST(a_workers_child_may_wait_for_the_pool)
     free_whole(pool);
 }
 
-static kin_obj say(kin_obj args)
-{
-    (void)args;
-    printf("x");
-    return kin_none();
-}
-
-TEST(what_a_task_has_printed_is_out_when_it_is_done)
-{
-    int ends[2];
-    char c = 0;
-    CHECK_EQ(pipe(ends), 0);
-    fflush(stdout);
-    int out = dup(1);
-    dup2(ends[1], 1);
-    kin_pool *pool = pool_of(1);
-    CHECK_OK(kin_pool_apply(pool, say, kin_args(), NULL));
-    free_whole(pool);
-    dup2(out, 1);
-    close(out);
-    close(ends[1]);
-    CHECK_EQ(read(ends[0], &c, 1), 1);
-    CHECK_EQ(c, 'x');
-    close(ends[0]);
-}
-
 /* The second task has failed at something, and says nothing of it in its own result. */
 static kin_obj return_what_could_not_be_made(kin_obj args)
 {
