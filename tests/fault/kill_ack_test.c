@@ -6,6 +6,8 @@
 #include "harness.h"
 #include "queue/room.h"
 
+#include <signal.h>
+
 enum { BEFORE = 6, MOST = 200 };
 
 struct scene {
@@ -289,10 +291,95 @@ TEST_WITHIN(60, who_joins_wakes_though_a_taker_died)
     kin_queue_free(s->queue);
 }
 
+/* Without .ack the count alone says what is done; he may die between it and who waits for it. */
+static void get_and_be_done(void *ctx)
+{
+    struct scene *s = ctx;
+    for (int i = 0; i < s->before; i++) {
+        CHECK_EQ(get_number(s, 0), i);
+        CHECK_OK(kin_queue_task_done(s->queue));
+    }
+}
+
+static void who_joins_sees_the_count(void *ctx, const char *step)
+{
+    struct scene *s = ctx;
+    while (get_number(s, 0) >= 0) {
+        CHECK_OK(kin_queue_task_done(s->queue));
+    }
+    CHECK_EQ(test_join(waiter), 0);
+    CHECK_(s->joined, "killed at %s: who joined did not see the end", step);
+    works_and_goes(s, step);
+}
+
+TEST_WITHIN(60, who_joins_wakes_though_who_was_done_with_the_last_one_died)
+{
+    struct scene *s = test_shared(sizeof *s);
+    *s = (struct scene){ .options = { .joinable = true }, .size = 8, .before = 3 };
+    kin__self();
+    CHECK_EQ(kill_loop("queue.done", s, .setup = fill_and_let_join, .victim = get_and_be_done,
+                       .check = who_joins_sees_the_count),
+             3);
+    CHECK_EQ(test_join(waiter), 0);
+    kin_queue_free(s->queue);
+}
+
 static int put_forever(void *ctx)
 {
     return put_number(ctx, 99, KIN_FOREVER) == 0 ? 0 : 1;
 }
+
+/* ---- a death while another's is looked after -------------------------------------------------- */
+
+static int die_at_a_put(void *ctx)
+{
+    kin__step_arm(1, "ring.claimed");
+    return put_number(ctx, 98, 0);
+}
+
+static int die_at_a_get(void *ctx)
+{
+    kin__step_arm(1, "ring.taken");
+    return get_number(ctx, 0);
+}
+
+static void fill_and_let_both_die(void *ctx)
+{
+    fill(ctx);
+    CHECK_EQ(test_join(test_child(die_at_a_get, ctx)), -SIGKILL);
+    CHECK_EQ(test_join(test_child(die_at_a_put, ctx)), -SIGKILL);
+}
+
+/* Puts find the dead taker's cell in the way; gets find the dead producer's. */
+static void put_and_get_past_the_dead(void *ctx)
+{
+    struct scene *s = ctx;
+    (void)put_number(s, 97, 0.2);
+    while (get_number(s, 0.2) >= 0) {
+    }
+}
+
+static void what_was_put_is_there(void *ctx, const char *step)
+{
+    struct scene *s = ctx;
+    for (int number; (number = get_number(s, 0.2)) >= 0;) {
+        CHECK(number < s->before || number == 97);
+    }
+    works_and_goes(s, step);
+}
+
+TEST_WITHIN(120, who_looks_after_the_dead_may_die_of_it)
+{
+    struct scene *s = test_shared(sizeof *s);
+    *s = (struct scene){ .options = { .maxsize = 4 }, .size = 200, .before = 3 };
+    kin__self();
+    CHECK_GT(kill_loop("ring.re", s, .setup = fill_and_let_both_die,
+                       .victim = put_and_get_past_the_dead, .check = what_was_put_is_there),
+             2);
+    kin_queue_free(s->queue);
+}
+
+/* ---- others wait, and a taker dies ------------------------------------------------------------ */
 
 static void fill_and_let_put(void *ctx)
 {
