@@ -329,7 +329,7 @@ static int put_forever(void *ctx)
     return put_number(ctx, 99, KIN_FOREVER) == 0 ? 0 : 1;
 }
 
-/* ---- a death while another's is looked after -------------------------------------------------- */
+/* ---- a death while another's is looked after ------------------------------------------------- */
 
 static int die_at_a_put(void *ctx)
 {
@@ -379,7 +379,7 @@ TEST_WITHIN(120, who_looks_after_the_dead_may_die_of_it)
     kin_queue_free(s->queue);
 }
 
-/* ---- others wait, and a taker dies ------------------------------------------------------------ */
+/* ---- others wait, and a taker dies ----------------------------------------------------------- */
 
 static void fill_and_let_put(void *ctx)
 {

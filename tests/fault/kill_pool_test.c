@@ -407,3 +407,48 @@ TEST(a_task_is_cancelled_though_who_did_it_was_killed_before_he_told_anybody)
     kin_pool_free(c.pool);
     kin_event_free(c.event);
 }
+
+/* ---- a map's task that is never queued ------------------------------------------------------- */
+
+struct mapping {
+    kin_pool *pool;
+    uint64_t blocks;
+};
+
+static void a_pool_for_maps(void *ctx)
+{
+    struct mapping *m = ctx;
+    m->blocks = blocks_in_use();
+    new_pool(&m->pool);
+}
+
+static void map_and_let_go(void *ctx)
+{
+    struct mapping *m = ctx;
+    kin_future *future;
+    if (kin_pool_map_async(m->pool, square, kin_range(0, 3), NULL, &future) == 0) {
+        kin_future_free(future);
+    }
+}
+
+static void nothing_of_it_stays(void *ctx, const char *step)
+{
+    struct mapping *m = ctx;
+    CHECK_OK(kin_pool_apply(m->pool, square, kin_args(kin_int(5)), NULL));
+    CHECK_OK(kin_pool_close(m->pool));
+    CHECK_OK(kin_pool_join(m->pool, KIN_FOREVER));
+    kin_pool_free(m->pool);
+    WAIT_UNTIL(kin__count_alive() == 1);
+    CHECK_(blocks_in_use() == m->blocks, "killed at %s: %llu blocks in use, there were %llu", step,
+           (unsigned long long)blocks_in_use(), (unsigned long long)m->blocks);
+}
+
+TEST(a_map_goes_with_its_pool_when_the_relative_who_asked_for_it_was_killed)
+{
+    struct mapping m;
+    kin__self();
+    CHECK_EQ(kill_loop("map.whole", &m, .setup = a_pool_for_maps, .victim = map_and_let_go,
+                       .check = nothing_of_it_stays),
+             1);
+    kin_pool_free(m.pool);
+}
