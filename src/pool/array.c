@@ -57,10 +57,8 @@ static int check(wish *w)
     if (rv < 0) {
         return rv;
     }
-    for (size_t i = 0; i < sizeof w->options->reserved / sizeof *w->options->reserved; i++) {
-        if (w->options->reserved[i] != 0) {
-            return kin__fail(KIN_EINVAL, VERB ": a reserved option is not zero");
-        }
+    if (kin__any_set(w->options->reserved)) {
+        return kin__fail(KIN_EINVAL, VERB ": a reserved option is not zero");
     }
     if (w->fn == NULL || w->arrays == NULL) {
         return kin__fail(KIN_EINVAL, VERB ": the function, or the arrays, are NULL");

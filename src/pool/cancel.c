@@ -11,10 +11,8 @@
 
 static int check_options(const kin_cancel_options *options)
 {
-    for (size_t i = 0; options != NULL && i < 4; i++) {
-        if (options->reserved[i] != 0) {
-            return kin__fail(KIN_EINVAL, "kin_future_cancel: a reserved option is not zero");
-        }
+    if (options != NULL && kin__any_set(options->reserved)) {
+        return kin__fail(KIN_EINVAL, "kin_future_cancel: a reserved option is not zero");
     }
     return 0;
 }

@@ -18,10 +18,8 @@ typedef struct wish {
 
 static int check_options(const kin_for_options *o)
 {
-    for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++) {
-        if (o->reserved[i] != 0) {
-            return kin__fail(KIN_EINVAL, VERB ": a reserved option is not zero");
-        }
+    if (kin__any_set(o->reserved)) {
+        return kin__fail(KIN_EINVAL, VERB ": a reserved option is not zero");
     }
     if ((unsigned)o->schedule > KIN_SCHEDULE_GUIDED) {
         return kin__fail(KIN_EINVAL, VERB ": %d is no schedule", (int)o->schedule);

@@ -61,10 +61,8 @@ static int check_rite(kin_fn fn, kin_obj args, const char *what)
 int kin__pool_check_options(const kin_pool_options *o)
 {
     int64_t unused;
-    for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++) {
-        if (o->reserved[i] != 0) {
-            return kin__fail(KIN_EINVAL, "kin_pool_new: a reserved option is not zero");
-        }
+    if (kin__any_set(o->reserved)) {
+        return kin__fail(KIN_EINVAL, "kin_pool_new: a reserved option is not zero");
     }
     unsigned workers = o->processes > o->threads ? o->processes : o->threads;
     if (workers > KIN__PLACES_MOST) {

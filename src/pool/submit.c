@@ -71,10 +71,8 @@ static int check_options(const kin_pool *pool, const kin_submit_options *options
         return kin__fail(KIN_EUNSUPPORTED,
                          "kin_pool_submit: .timeout: a thread cannot be ended in a task");
     }
-    for (size_t i = 0; options != NULL && i < 4; i++) {
-        if (options->reserved[i] != 0) {
-            return kin__fail(KIN_EINVAL, "kin_pool_submit: a reserved option is not zero");
-        }
+    if (options != NULL && kin__any_set(options->reserved)) {
+        return kin__fail(KIN_EINVAL, "kin_pool_submit: a reserved option is not zero");
     }
     return 0;
 }
