@@ -18,9 +18,10 @@ static bool quick;
 
 enum { BOUNDED, LIMIT, OTHERS };
 #define PEERS_QUICK 4
-static const peer *const peers[] = { &peer_kin_bounded, &peer_vyukov, &peer_kin_unbounded,
-                                     &peer_boost,       &peer_mq,     &peer_pipe,
-                                     &peer_seqpacket,   &peer_zmq,    &peer_nng };
+static const peer *const peers[] = { &peer_kin_bounded,     &peer_vyukov, &peer_kin_unbounded,
+                                     &peer_boost,           &peer_mq,     &peer_pipe,
+                                     &peer_seqpacket,       &peer_zmq,    &peer_nng,
+                                     &peer_kin_by_reference };
 #define PEERS (sizeof peers / sizeof peers[0])
 
 /* One question: a stream through each peer. */

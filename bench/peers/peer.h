@@ -37,6 +37,7 @@ typedef struct peer {
 #define PEER_MEMBERS 64 /* at most, in all */
 
 extern const peer peer_kin_bounded, peer_kin_unbounded; /* kin.c */
+extern const peer peer_kin_by_reference;                /* large messages only: kin.c */
 extern const peer peer_kin_many;                        /* one to one only: kin_many.c */
 extern const peer peer_vyukov;                          /* the limit: spins, and nothing else */
 extern const peer peer_mq, peer_pipe, peer_seqpacket;   /* the kernel's */

@@ -13,7 +13,7 @@
  * Rules.
  *   R1  A node with a count of 1 cannot be met twice, so it needs no memo; but for the outermost
  *       one, if it was borrowed from a place further down.
- *   R2  The memo is a table from nodes to numbers, which are given in order.
+ *   R2  Numbers of the memo (memo.c) are given in order.
  *
  * Death. Private memory.
  *
@@ -340,6 +340,7 @@ static int check(const kin_dumps_options *o)
 static int write_all(dump *d, kin_obj o)
 {
     kin__walk_begin(&d->path);
+    memo_begin(&d->memo);
     int rv = make_room(d, 64);
     if (rv == 0) {
         add_byte(d, OP_PROTO);
@@ -347,7 +348,7 @@ static int write_all(dump *d, kin_obj o)
         rv = is_box(o) ? add_boxes(d, o.as.p) : kin__dump_leaf(d, o);
     }
     kin__walk_end(&d->path);
-    kin__os_free(d->memo);
+    memo_end(&d->memo);
     return rv < 0 ? rv : add_op(d, OP_STOP);
 }
 

@@ -7,11 +7,6 @@
 #include <kin/pickle.h>
 #include <string.h>
 
-typedef struct cell {
-    const node *node; /* NULL: free */
-    size_t number;
-} cell;
-
 typedef struct dump {
     uint8_t *data;
     size_t size, room;
@@ -19,8 +14,7 @@ typedef struct dump {
     size_t max_depth;
     const node *borrowed; /* the outermost one, whose only reference may be further down */
     walk path;
-    cell *memo; /* `cells` of them: a power of two */
-    size_t cells, used;
+    memo_table memo;
 } dump;
 
 /* ---- dump_leaf.c ------------------------------------------------------------------- */

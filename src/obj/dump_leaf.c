@@ -1,4 +1,4 @@
-/* dump_leaf.c - writing pickles: bytes, the memo, and what is no box. See dump.c. */
+/* dump_leaf.c - writing pickles: bytes, what is fetched again, and what is no box. See dump.c. */
 #include "dump.h"
 
 /* ---- bytes ------------------------------------------------------------------------- */
@@ -48,37 +48,10 @@ static int add_counted(dump *d, lengths ops, const void *bytes, size_t size)
 
 /* ---- the memo ---------------------------------------------------------------------- */
 
-static cell *cell_of(cell *memo, size_t cells, const node *n)
-{
-    size_t i = (size_t)((uint64_t)(uintptr_t)n * UINT64_C(0x9e3779b97f4a7c15) >> 20);
-    while (memo[i & (cells - 1)].node != NULL && memo[i & (cells - 1)].node != n) {
-        i++;
-    }
-    return &memo[i & (cells - 1)];
-}
-
-static int grow_memo(dump *d)
-{
-    size_t cells = d->cells == 0 ? 64 : d->cells * 2;
-    cell *memo = kin__os_calloc(cells, sizeof *memo);
-    if (memo == NULL) {
-        return kin__fail(KIN_ENOMEM, "kin_dumps: no memory for a memo of %zu", cells);
-    }
-    for (size_t i = 0; i < d->cells; i++) {
-        if (d->memo[i].node != NULL) {
-            *cell_of(memo, cells, d->memo[i].node) = d->memo[i];
-        }
-    }
-    kin__os_free(d->memo);
-    d->memo = memo;
-    d->cells = cells;
-    return 0;
-}
-
-/* R1. Islanders have a count of 2. */
+/* R1 */
 static bool is_alone(const dump *d, const node *n)
 {
-    return atomic_load_explicit(&n->count, memory_order_relaxed) == 1 && n != d->borrowed;
+    return !has_others(n) && n != d->borrowed;
 }
 
 /* Puts what was written last into the memo. */
@@ -87,16 +60,15 @@ int kin__dump_remember(dump *d, const node *n)
     if (is_alone(d, n)) {
         return 0;
     }
-    if (d->used > UINT32_MAX) {
+    if (d->memo.used > UINT32_MAX) {
         return kin__fail(KIN_ERANGE, "kin_dumps: more than 2^32 shared objects");
     }
-    int rv = d->used * 2 < d->cells ? 0 : grow_memo(d);
+    size_t number = d->memo.used;
+    int rv = kin__memo_add(&d->memo, n, number);
     rv = rv < 0 ? rv : make_room(d, 5);
     if (rv < 0) {
         return rv;
     }
-    size_t number = d->used++;
-    *cell_of(d->memo, d->cells, n) = (cell){ n, number };
     if (d->protocol >= 4) {
         add_byte(d, OP_MEMOIZE);
     } else if (number <= UINT8_MAX) {
@@ -111,12 +83,11 @@ int kin__dump_remember(dump *d, const node *n)
 
 bool kin__dump_find(const dump *d, const node *n, size_t *ret_number)
 {
-    if (d->cells == 0 || is_alone(d, n)) {
-        return false;
+    const memo_cell *c = is_alone(d, n) ? NULL : kin__memo_find(&d->memo, n);
+    if (c != NULL) {
+        *ret_number = c->number;
     }
-    const cell *c = cell_of(d->memo, d->cells, n);
-    *ret_number = c->number;
-    return c->node != NULL;
+    return c != NULL;
 }
 
 int kin__dump_get(dump *d, size_t number)

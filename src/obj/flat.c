@@ -11,7 +11,12 @@ typedef struct writer {
     size_t memory; /* that a reader needs */
     bool buffers;
     kin__cargo *cargo; /* NULL: nothing with descriptors */
+    memo_table *met;   /* what is named: its number, or UNFINISHED */
+    size_t names;      /* given so far */
 } writer;
+
+#define UNFINISHED SIZE_MAX
+enum { SHORT = 32 }; /* bytes of a text that is not named */
 
 static void put_word(writer *w, uint64_t word)
 {
@@ -179,9 +184,63 @@ static int put_box(writer *w, walk *path, box *b)
     uint64_t error = (uint32_t)b->node.code | (uint64_t)b->node.mark << 32;
     put_head(w, tag, tag == TAG_ERROR ? error : b->node.len);
     put_node(w, box_size(slots(b)));
-    int rv = kin__walk_push(path, b);
-    return rv == ON_PATH ? kin__fail(KIN_EINVAL, "an object that contains itself cannot be sent")
-                         : rv;
+    return kin__walk_enter(path, b);
+}
+
+static int put_object(writer *w, walk *path, kin_obj o)
+{
+    return is_box(o) ? put_box(w, path, o.as.p) : put_leaf(w, o);
+}
+
+/* Not inlined: it is rare, and what is not shared shall not wait for it. */
+__attribute__((noinline)) static int put_shared(writer *w, walk *path, kin_obj o)
+{
+    const memo_cell *before = kin__memo_find(w->met, o.as.p);
+    if ((before != NULL && before->number == UNFINISHED) || o.as.p == path->frames[0].box) {
+        return kin__fail(KIN_EINVAL, "an object that contains itself cannot be sent");
+    }
+    if (before != NULL) {
+        put_head(w, TAG_AGAIN, before->number);
+        return 0;
+    }
+    size_t head = w->words;
+    int rv = put_object(w, path, o);
+    if (rv < 0) {
+        return rv;
+    }
+    if (head < w->room) {
+        w->at[head] |= NAMED_BIT;
+    }
+    if (is_box(o)) {
+        walk_top(path)->u.named = true;
+    }
+    put_node(w, sizeof(node *)); /* where the reader keeps what was named */
+    return kin__memo_add(w->met, o.as.p, is_box(o) ? UNFINISHED : w->names++);
+}
+
+/* R6. The outermost box may be borrowed from a place further down, and nobody else have it. */
+static bool is_met_again(const walk *path, const node *n)
+{
+    if (has_others(n)) {
+        bool may_be_short = n->type == KIN_TYPE_STR || (n->type == KIN_TYPE_BYTES && n->flags == 0);
+        return !may_be_short || n->len > SHORT;
+    }
+    return n == &path->frames[0].box->node;
+}
+
+static int put_item(writer *w, walk *path, kin_obj o)
+{
+    bool again = is_heap(o) && is_met_again(path, o.as.p);
+    return again ? put_shared(w, path, o) : put_object(w, path, o);
+}
+
+static void close_box(writer *w, walk *path)
+{
+    const frame *f = walk_top(path);
+    if (f->u.named) {
+        kin__memo_find(w->met, &f->box->node)->number = w->names++;
+    }
+    path->depth--;
 }
 
 /* Rows of small ints are what pools are fed with most: a short cut through them. */
@@ -204,21 +263,24 @@ static void put_small_ints(writer *w, frame *f)
 static int put_boxes(writer *w, box *outermost)
 {
     walk path;
+    memo_table met;
     kin__walk_begin(&path);
+    memo_begin(&met);
+    w->met = &met;
     int rv = put_box(w, &path, outermost);
     for (frame *f = walk_top(&path); f != NULL && rv == 0; f = walk_top(&path)) {
         put_small_ints(w, f);
         if (f->at == slots(f->box)) {
-            path.depth--;
+            close_box(w, &path);
             continue;
         }
-        kin_obj o = f->box->items[f->at++];
-        rv = is_box(o) ? put_box(w, &path, o.as.p) : put_leaf(w, o);
+        rv = put_item(w, &path, f->box->items[f->at++]);
         if (w->memory > BUNDLE_MAX) {
             rv = kin__fail(KIN_ERANGE, "an object of more than %zu bytes cannot be sent",
                            BUNDLE_MAX);
         }
     }
+    memo_end(&met);
     kin__walk_end(&path);
     return rv;
 }
@@ -279,7 +341,8 @@ int kin__flat_write_with(kin_obj o, void *at, size_t size, kin__cargo *cargo)
 static uint64_t words_of_head(uint64_t head)
 {
     uint64_t number = head >> 8;
-    switch ((uint8_t)head) {
+    unsigned tag = head & TAG_BITS;
+    switch (tag) {
     case TAG_STR:
     case TAG_BYTES:
     case TAG_BYTEARRAY:
@@ -290,7 +353,7 @@ static uint64_t words_of_head(uint64_t head)
     case TAG_LOCAL:
         return number + 3;
     default:
-        return words_after((uint8_t)head);
+        return words_after(tag);
     }
 }
 
@@ -322,7 +385,7 @@ void kin__flat_discard(const void *at, size_t size)
         if (more > n - i) {
             return;
         }
-        kin__ref buffer = (uint8_t)head == TAG_BUFFER ? words[i] : 0;
+        kin__ref buffer = (head & TAG_BITS) == TAG_BUFFER ? words[i] : 0;
         if (kin__block_find(buffer, KIN__RAW) != NULL) { /* and no other's queue */
             (void)kin__block_discard(buffer);
         }

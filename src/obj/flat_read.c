@@ -6,8 +6,10 @@ typedef struct reader {
     const uint64_t *at, *end;
     bundle *bundle; /* NULL: the object is a leaf and allocated by itself */
     uint32_t nodes; /* in the bundle */
-    char *free;     /* the rest of it */
+    char *free;     /* the rest of it, between the nodes and the names */
     size_t free_size;
+    node **names;      /* what was named, the first one last: where they end */
+    box *open;         /* the innermost box that is not whole */
     kin__cargo *cargo; /* NULL: nothing with descriptors */
     local *made;       /* these, to be released when the rest cannot be read */
     kin_obj *apart;    /* NULL, or where the outermost box, a list, has its items: */
@@ -144,10 +146,12 @@ static int get_local(reader *r, uint64_t n, kin_obj *ret)
     return rv;
 }
 
+/* Of what refers to them nothing is left. */
 static void release_made(reader *r)
 {
     for (local *l = r->made; l != NULL;) {
         local *before = l->made;
+        atomic_store_explicit(&l->node.count, 1, memory_order_relaxed); /* ours alone */
         kin_release(of_node(l));
         l = before;
     }
@@ -200,6 +204,9 @@ static int get_box(reader *r, enum tag tag, uint64_t n, kin_obj *ret)
     b->node.flags = kind->flags;
     b->node.mark = kind->mark;
     b->items = apart == NULL ? b->inside : apart;
+    b->room = 0; /* R4 */
+    b->u.link = r->open;
+    r->open = b;
     *ret = of_node(b);
     return 0;
 }
@@ -250,13 +257,29 @@ static int get_scalar(reader *r, uint64_t head, kin_obj *ret)
     }
 }
 
-/* One object; the slots of a box are left to the caller. */
-static int get_object(reader *r, kin_obj *ret)
+static node **last_name(const reader *r)
 {
-    if (left(r) == 0) {
-        return corrupt("it is cut off");
+    return (node **)(void *)(r->free + r->free_size);
+}
+
+static int get_again(const reader *r, uint64_t number, kin_obj *ret)
+{
+    if (r->bundle == NULL || number >= (size_t)(r->names - last_name(r))) {
+        return corrupt("it speaks of what has not come yet");
     }
-    uint64_t head = get_word(r);
+    node *n = r->names[-(ptrdiff_t)number - 1];
+    uint32_t count = atomic_load_explicit(&n->count, memory_order_relaxed); /* ours alone */
+    if (count == UINT32_MAX) {
+        return corrupt("it speaks of one object too often");
+    }
+    atomic_store_explicit(&n->count, count + 1, memory_order_relaxed);
+    *ret = of_node(n);
+    return 0;
+}
+
+/* What a head without NAMED_BIT begins; the slots of a box are left to the caller. */
+static int get_new(reader *r, uint64_t head, kin_obj *ret)
+{
     uint64_t number = head >> 8;
     if (left(r) < words_after((uint8_t)head)) {
         return corrupt("a value is cut off");
@@ -277,6 +300,8 @@ static int get_object(reader *r, kin_obj *ret)
         return get_buffer(r, ret);
     case TAG_LOCAL:
         return get_local(r, number, ret);
+    case TAG_AGAIN:
+        return get_again(r, number, ret);
     case TAG_LIST:
     case TAG_TUPLE:
     case TAG_ARGS:
@@ -289,6 +314,43 @@ static int get_object(reader *r, kin_obj *ret)
     default:
         return get_scalar(r, head, ret);
     }
+}
+
+static int add_name(reader *r, node *n)
+{
+    if (r->free_size < sizeof n) {
+        return corrupt("it needs more memory than it says");
+    }
+    r->free_size -= sizeof n;
+    *last_name(r) = n;
+    return 0;
+}
+
+/* R5: a leaf is whole, a box will be. */
+static int name(reader *r, kin_obj o, bool again)
+{
+    if (r->bundle == NULL) {
+        kin_release(o);
+    }
+    if (r->bundle == NULL || again || !is_heap(o)) {
+        return corrupt("a name for what has none of its own");
+    }
+    if (!is_box(o)) {
+        return add_name(r, o.as.p);
+    }
+    ((node *)o.as.p)->flags |= NAMED;
+    return 0;
+}
+
+static int get_object(reader *r, kin_obj *ret)
+{
+    if (left(r) == 0) {
+        return corrupt("it is cut off");
+    }
+    uint64_t head = get_word(r);
+    int rv = get_new(r, head & ~(uint64_t)NAMED_BIT, ret);
+    bool again = (head & TAG_BITS) == TAG_AGAIN;
+    return rv == 0 && head & NAMED_BIT ? name(r, *ret, again) : rv;
 }
 
 static bool is_wrong(const box *b)
@@ -304,19 +366,29 @@ static bool is_wrong(const box *b)
                             : b->node.flags & KWARGS && b->items[b->node.len].type != KIN_TYPE_DICT;
 }
 
-/* Boxes whose last slot has been read are done: the next slot to read, or NULL at the end. */
-static int close_boxes(box **open, kin_obj **ret_slot)
+static int close_box(reader *r, box *b)
 {
-    while (*open != NULL && (*open)->room == slots(*open)) {
-        box *b = *open;
-        *open = b->u.link;
-        atomic_init(&b->u.index, NULL);
-        if (is_wrong(b)) {
-            return corrupt("named arguments or an error's are something else");
-        }
+    r->open = b->u.link;
+    atomic_init(&b->u.index, NULL);
+    if (is_wrong(b)) {
+        return corrupt("named arguments or an error's are something else");
     }
-    *ret_slot = *open == NULL ? NULL : &(*open)->items[(*open)->room++];
-    return 0;
+    if (!(b->node.flags & NAMED)) {
+        return 0;
+    }
+    b->node.flags ^= NAMED;
+    return add_name(r, &b->node);
+}
+
+/* Boxes whose last slot has been read are done: the next slot to read, or NULL at the end. */
+static int close_boxes(reader *r, kin_obj **ret_slot)
+{
+    int rv = 0;
+    while (r->open != NULL && r->open->room == slots(r->open) && rv == 0) {
+        rv = close_box(r, r->open);
+    }
+    *ret_slot = r->open == NULL ? NULL : &r->open->items[r->open->room++];
+    return rv;
 }
 
 /* The short cut of the writer: small ints, but for the last slot of a box. */
@@ -335,33 +407,23 @@ static void get_small_ints(reader *r, kin_obj **slot, box *b)
 
 static int get_all(reader *r, kin_obj *ret)
 {
-    box *open = NULL;
     kin_obj *slot = ret;
     int rv = 0;
     while (slot != NULL && rv == 0) {
-        if (open != NULL) {
-            get_small_ints(r, &slot, open);
+        if (r->open != NULL) {
+            get_small_ints(r, &slot, r->open);
         }
         rv = get_object(r, slot);
-        if (rv == 0 && is_box(*slot)) {
-            box *b = slot->as.p;
-            b->room = 0; /* R4 */
-            b->u.link = open;
-            open = b;
-        }
-        if (rv == 0) {
-            rv = close_boxes(&open, &slot);
-        }
+        rv = rv < 0 ? rv : close_boxes(r, &slot);
     }
     return rv == 0 && left(r) > 0 ? corrupt("more follows") : rv;
 }
 
 static int get_bundle(reader *r, size_t size, kin_obj *ret)
 {
-    size_t memory = (size_t)(get_word(r) >> 9);
-    size_t spared = r->n_apart * sizeof(kin_obj);
-    /* No object takes more than eight times its words: an empty list does. */
-    if (memory < sizeof(bundle) + spared || memory > size * 8 || memory > BUNDLE_MAX) {
+    size_t memory = (size_t)(get_word(r) >> 9), spared = r->n_apart * sizeof(kin_obj);
+    /* No object takes more than nine times its words: an empty list with a name does. */
+    if (memory < sizeof(bundle) + spared || memory > size * 9 || memory > BUNDLE_MAX) {
         return corrupt("it cannot need that much memory");
     }
     memory -= spared;
@@ -370,7 +432,8 @@ static int get_bundle(reader *r, size_t size, kin_obj *ret)
         return kin__fail(KIN_ENOMEM, "no memory for an object of %zu bytes", memory);
     }
     r->free = (char *)(r->bundle + 1);
-    r->free_size = memory - sizeof(bundle);
+    r->free_size = (memory - sizeof(bundle)) / sizeof(node *) * sizeof(node *);
+    r->names = last_name(r);
     kin_obj made;
     int rv = get_all(r, &made);
     if (rv == 0 && !is_box(made)) {

@@ -242,28 +242,13 @@ int kin__local_unpack(kin__parcel *parcel, kin__cargo *cargo, kin_obj *ret)
 
 /* ---- before a process starts ---------------------------------------------------------------- */
 
-static int meet(walk *w, kin_obj o, kin__cargo *cargo)
+static int add_descriptors(kin_obj o, void *cargo)
 {
     kin__parcel parcel;
-    if (is_local(o)) {
-        return kin__local_pack(o, cargo, &parcel);
-    }
-    int rv = is_box(o) ? kin__walk_push(w, o.as.p) : 0;
-    return rv == ON_PATH ? 0 : rv;
+    return is_local(o) ? kin__local_pack(o, cargo, &parcel) : 0;
 }
 
 int kin__local_fds(kin_obj o, kin__cargo *cargo)
 {
-    walk w;
-    kin__walk_begin(&w);
-    int rv = meet(&w, o, cargo);
-    for (frame *f = walk_top(&w); f != NULL && rv >= 0; f = walk_top(&w)) {
-        if (f->at == slots(f->box)) {
-            w.depth--;
-        } else {
-            rv = meet(&w, f->box->items[f->at++], cargo);
-        }
-    }
-    kin__walk_end(&w);
-    return rv;
+    return kin__walk_nodes(o, add_descriptors, cargo);
 }

@@ -60,6 +60,7 @@ enum {
     FETCHED = 8,    /* while a pickle is read: something else may hold it already */
     UNBUILT = 16,   /* the same: its state is to come */
     SEEN = 32,      /* the same: a look has been taken at it */
+    NAMED = 64,     /* a box while a flat copy is read: it gets a number once it is whole */
 };
 
 /* What a tuple is besides. (Of an error: which exception, see exception.c; 0: none.) */
@@ -331,6 +332,45 @@ kin_obj kin__exception_text(unsigned mark, box *args, char ret_text[EXCEPTION_TE
 /* How many of its arguments Python's repr() shows. */
 size_t kin__exception_shown(unsigned mark, const box *args);
 
+/* ---- memo.c: which nodes have been met --------------------------------------------- */
+
+typedef struct memo_cell {
+    const node *node; /* NULL: free */
+    size_t number;
+} memo_cell;
+
+enum { MEMO_FIRST = 8 };
+typedef struct memo_table {
+    memo_cell *cells; /* `room` of them: a power of two, or 0 */
+    size_t room, used;
+    memo_cell first[MEMO_FIRST];
+} memo_table;
+
+static inline void memo_begin(memo_table *m)
+{
+    m->cells = NULL;
+    m->room = 0;
+    m->used = 0;
+}
+
+static inline void memo_end(memo_table *m)
+{
+    if (m->cells != m->first && m->cells != NULL) {
+        kin__os_free(m->cells);
+    }
+}
+
+/* NULL: it has not been met. The cell stays where it is until the next one is added. */
+memo_cell *kin__memo_find(const memo_table *m, const node *n);
+/* One that has not been met: 0 or KIN_ENOMEM. */
+int kin__memo_add(memo_table *m, const node *n, size_t number);
+
+/* Whether it can be met again: somebody has another reference. (Islanders have a count of 2.) */
+static inline bool has_others(const node *n)
+{
+    return atomic_load_explicit(&n->count, memory_order_relaxed) != 1; /* orders nothing */
+}
+
 /* ---- walk.c: where one is in nested boxes ------------------------------------------ */
 
 typedef struct frame {
@@ -344,6 +384,7 @@ typedef struct frame {
         } pair;
         uint64_t sum; /* equal.c: the hash so far */
         size_t end;   /* repr.c: the slots to be shown */
+        bool named;   /* flat.c: it gets a number once it is whole */
     } u;
 } frame;
 
@@ -361,6 +402,9 @@ int kin__walk_push(walk *w, box *b);
 /* Goes into a box wherever we are: 0 or KIN_ENOMEM. */
 int kin__walk_enter(walk *w, box *b);
 void kin__walk_end(walk *w);
+/* Visits what is on the heap, each node once, boxes before what they hold: 0, KIN_ENOMEM, or
+ * what a visitor said, which ends the walk. */
+int kin__walk_nodes(kin_obj o, int (*visit)(kin_obj o, void *ctx), void *ctx);
 /* Empties all buffers in an object, as if their bytes had been taken. */
 void kin__walk_buffers(kin_obj o);
 

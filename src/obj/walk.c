@@ -65,25 +65,53 @@ void kin__walk_end(walk *w)
     }
 }
 
-static int meet(walk *w, kin_obj o)
+enum { NOTHING_NEW = 1 };
+
+/* 0: it is to be visited. */
+static int meet(walk *w, memo_table *met, kin_obj o)
 {
+    node *n = is_heap(o) ? o.as.p : NULL;
+    if (n == NULL || kin__memo_find(met, n) != NULL) {
+        return NOTHING_NEW;
+    }
+    return w->depth == 0 || has_others(n) ? kin__memo_add(met, n, 0) : 0;
+}
+
+int kin__walk_nodes(kin_obj o, int (*visit)(kin_obj o, void *ctx), void *ctx)
+{
+    walk w;
+    memo_table met;
+    kin__walk_begin(&w);
+    memo_begin(&met);
+    int rv;
+    for (;;) {
+        rv = meet(&w, &met, o);
+        rv = rv == 0 ? visit(o, ctx) : rv;
+        rv = rv == 0 && is_box(o) ? kin__walk_enter(&w, o.as.p) : rv;
+        while (w.depth > 0 && walk_top(&w)->at == slots(walk_top(&w)->box)) {
+            w.depth--;
+        }
+        if (rv < 0 || w.depth == 0) {
+            break;
+        }
+        frame *f = walk_top(&w);
+        o = f->box->items[f->at++];
+    }
+    memo_end(&met);
+    kin__walk_end(&w);
+    return rv < 0 ? rv : 0;
+}
+
+static int empty(kin_obj o, void *unused)
+{
+    (void)unused;
     if (o.type == KIN_TYPE_BUFFER) {
         atomic_store(&((loan *)o.as.p)->block, 0);
     }
-    return is_box(o) ? kin__walk_push(w, o.as.p) : 0;
+    return 0;
 }
 
 void kin__walk_buffers(kin_obj o)
 {
-    walk w;
-    kin__walk_begin(&w);
-    int rv = meet(&w, o);
-    for (frame *f = walk_top(&w); f != NULL && rv >= 0; f = walk_top(&w)) {
-        if (f->at == slots(f->box)) {
-            w.depth--;
-        } else {
-            rv = meet(&w, f->box->items[f->at++]);
-        }
-    }
-    kin__walk_end(&w);
+    (void)kin__walk_nodes(o, empty, NULL);
 }

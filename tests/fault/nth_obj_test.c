@@ -195,6 +195,18 @@ TEST(repr_hash_equal_and_copies_fail_cleanly)
     kin_release(o[1]);
 }
 
+TEST(what_is_shared_is_copied_or_not)
+{
+    kin_obj o = kin_list();
+    for (int i = 0; i < 100; i++) {
+        kin_obj inner = kin_list(kin_int(i));
+        CHECK_OK(kin_append(&o, kin_tuple(kin_retain(inner), inner)));
+    }
+    /* Two memos grow twice each, and there is the bundle. */
+    CHECK_EQ(fault_loop(KIN__FAULT_MEMORY, &o, .attempt = copy), 5);
+    kin_release(o);
+}
+
 static int copy_leaf(void *ctx)
 {
     (void)ctx;

@@ -63,7 +63,7 @@ TEST(a_bundle_that_lies_is_refused)
     REFUSED(BUNDLE(LIST));
     REFUSED(BUNDLE(LIST - 8), HEAD(TAG_LIST, 0));
     REFUSED(BUNDLE(0), HEAD(TAG_LIST, 0));
-    REFUSED(BUNDLE(8 * 16 + 8), HEAD(TAG_LIST, 0));
+    REFUSED(BUNDLE(9 * 16 + 8), HEAD(TAG_LIST, 0));
     REFUSED(HEAD(TAG_BUNDLE, UINT64_MAX >> 8), HEAD(TAG_LIST, 0));
     REFUSED(BUNDLE(LIST), HEAD(TAG_INT, 1)); /* no box in it */
     REFUSED(BUNDLE(LIST), BUNDLE(LIST), HEAD(TAG_LIST, 0));
@@ -74,6 +74,54 @@ TEST(a_bundle_that_lies_is_refused)
     REFUSED(BUNDLE(LIST + 16), HEAD(TAG_ARGS, 0), HEAD(TAG_INT, 1)); /* names are no dict */
     REFUSED(BUNDLE(LIST), HEAD(TAG_ARGS, 0));
     REFUSED(BUNDLE(LIST), HEAD(TAG_LIST, 0), HEAD(TAG_INT, 1));
+}
+
+TEST(a_copy_that_speaks_of_what_is_not_whole_is_refused)
+{
+    enum {
+        OUTER = sizeof(bundle) + sizeof(box),
+        TWO = OUTER + 2 * sizeof(kin_obj),
+        INNER = sizeof(box) + 8, /* and its name */
+    };
+    const unsigned named_list = TAG_LIST | NAMED_BIT;
+    const uint64_t good[] = { BUNDLE(TWO + INNER), HEAD(TAG_LIST, 2), HEAD(named_list, 0),
+                              HEAD(TAG_AGAIN, 0) };
+    kin_obj o;
+    CHECK_OK(kin__flat_read(good, sizeof good, &o));
+    CHECK_PTR(kin_at(o, 0).as.p, kin_at(o, 1).as.p);
+    kin_release(o);
+    REFUSED(BUNDLE(TWO + INNER - 8), HEAD(TAG_LIST, 2), HEAD(named_list, 0), HEAD(TAG_AGAIN, 0));
+    REFUSED(BUNDLE(TWO + INNER), HEAD(TAG_LIST, 2), HEAD(named_list, 0), HEAD(TAG_AGAIN, 1));
+    REFUSED(BUNDLE(TWO + INNER), HEAD(TAG_LIST, 2), HEAD(named_list, 0),
+            HEAD(TAG_AGAIN, UINT64_MAX >> 8));
+    REFUSED(BUNDLE(TWO + INNER), HEAD(TAG_LIST, 2), HEAD(TAG_LIST, 0), HEAD(TAG_AGAIN, 0));
+    REFUSED(BUNDLE(TWO + INNER), HEAD(TAG_LIST, 2), HEAD(TAG_AGAIN, 0), HEAD(named_list, 0));
+    /* itself, around it, and the outermost; and the last slot of a box that is not whole */
+    REFUSED(BUNDLE(TWO + INNER), HEAD(named_list, 2), HEAD(TAG_AGAIN, 0), HEAD(TAG_LIST, 0));
+    REFUSED(BUNDLE(TWO + INNER), HEAD(TAG_LIST, 1), HEAD(named_list, 1), HEAD(TAG_AGAIN, 0));
+    REFUSED(BUNDLE(TWO + INNER), HEAD(named_list, 1), HEAD(TAG_LIST, 1), HEAD(TAG_AGAIN, 0));
+    REFUSED(BUNDLE(OUTER), HEAD(TAG_AGAIN, 0));
+    REFUSED(HEAD(TAG_AGAIN, 0));
+    /* names of what can have none */
+    REFUSED(BUNDLE(TWO), HEAD(TAG_LIST, 2), HEAD(TAG_INT | NAMED_BIT, 5), HEAD(TAG_AGAIN, 0));
+    REFUSED(BUNDLE(TWO), HEAD(TAG_LIST, 2), HEAD(TAG_INT | NAMED_BIT, 5), HEAD(TAG_INT, 5));
+    REFUSED(BUNDLE(TWO + INNER), HEAD(TAG_LIST, 2), HEAD(named_list, 0),
+            HEAD(TAG_AGAIN | NAMED_BIT, 0));
+    REFUSED(HEAD(TAG_STR | NAMED_BIT, 1), 'x');
+    REFUSED(HEAD(TAG_BUFFER | NAMED_BIT, 0), 1, 1);
+}
+
+/* What a wrong memory's size leaves over does not disturb where names lie. */
+TEST(a_bundle_of_an_odd_size_is_read)
+{
+    uint64_t words[] = { 0, HEAD(TAG_LIST, 2), HEAD(TAG_LIST | NAMED_BIT, 0), HEAD(TAG_AGAIN, 0) };
+    for (size_t more = 0; more < 16; more++) {
+        words[0] = BUNDLE(sizeof(bundle) + 2 * sizeof(box) + 2 * sizeof(kin_obj) + 8 + more);
+        kin_obj o;
+        CHECK_OK(kin__flat_read(words, sizeof words, &o));
+        CHECK_PTR(kin_at(o, 0).as.p, kin_at(o, 1).as.p);
+        kin_release(o);
+    }
 }
 
 TEST(a_function_or_buffer_that_is_not_here_is_told)
@@ -123,14 +171,22 @@ static kin_obj nothing(kin_obj args)
 
 static kin_obj sample(void)
 {
-    kin_obj text = kin_str("a text that is there twice");
-    return kin_list(kin_int(1), kin_int(INT64_MIN), kin_float(0.5), kin_func(nothing), kin_none(),
+    kin_obj text = kin_str("a text that is there twice, and long enough to be shared");
+    kin_obj shared = kin_list(kin_int(1), kin_tuple(kin_int(2)));
+    return kin_list(kin_retain(shared), kin_tuple(kin_retain(shared), shared), kin_int(1),
+                    kin_int(INT64_MIN), kin_float(0.5), kin_func(nothing), kin_none(),
                     kin_dict(kin_str("k"), kin_list(kin_list(), kin_tuple(kin_int(5))),
                              kin_tuple(kin_int(1)), kin_retain(text)),
                     kin_set(kin_int(1), kin_bytes("\0\1", 2)),
                     kin_bigint("\1\2\3\4\5\6\7\x88\x99", 9, true),
                     kin_error(-10001, "broken %d", 5), kin_bool(true), text,
                     kin_args_kw(kin_args(kin_int(3)), kin_dict(kin_str("n"), kin_range(0, 20))));
+}
+
+static uint64_t some_tag(void)
+{
+    uint64_t tag = test_random() % 25;
+    return (tag == 0 ? TAG_AGAIN : tag) | (test_random() % 4 == 0 ? NAMED_BIT : 0);
 }
 
 static void damage(uint64_t *words, size_t n)
@@ -142,7 +198,7 @@ static void damage(uint64_t *words, size_t n)
             *word ^= UINT64_C(1) << test_random() % 64;
             break;
         case 1:
-            *word = (*word & ~UINT64_C(0xff)) | test_random() % 22; /* another tag */
+            *word = (*word & ~UINT64_C(0xff)) | some_tag();
             break;
         case 2:
             *word = (*word & 0xff) | (test_random() % 64) << 8; /* another number */
@@ -256,7 +312,7 @@ TEST(random_words_are_read_or_refused)
         uint64_t words[40];
         size_t n = (size_t)(test_random() % 40) + 1;
         for (size_t j = 0; j < n; j++) {
-            words[j] = HEAD(test_random() % 22, test_random() % 6);
+            words[j] = HEAD(some_tag(), test_random() % 6);
         }
         words[0] = BUNDLE(test_random() % (n * 64 + 100));
         kin_obj o;

@@ -38,6 +38,35 @@ TEST(a_walk_empties_buffers_and_keeps_the_rest)
     kin_free(memory);
 }
 
+static int count(kin_obj o, void *ctx)
+{
+    (void)o;
+    ++*(int *)ctx;
+    return 0;
+}
+
+TEST(each_node_is_visited_once)
+{
+    kin_obj x = kin_list(kin_str("leaf"), kin_int(1));
+    for (int i = 0; i < 60; i++) {
+        x = kin_list(kin_retain(x), x);
+    }
+    int n = 0;
+    CHECK_OK(kin__walk_nodes(x, count, &n));
+    CHECK_EQ(n, 62);
+    kin_release(x);
+    kin_obj ring = kin_list(kin_none());
+    CHECK_OK(kin_setitem(&ring, kin_int(0), kin_tuple(kin_retain(ring))));
+    n = 0;
+    CHECK_OK(kin__walk_nodes(ring, count, &n));
+    CHECK_EQ(n, 2);
+    CHECK_OK(kin_setitem(&ring, kin_int(0), kin_none()));
+    kin_release(ring);
+    n = 0;
+    CHECK_OK(kin__walk_nodes(kin_int(5), count, &n));
+    CHECK_EQ(n, 0);
+}
+
 TEST(a_walk_knows_what_it_is_in)
 {
     kin_obj a = kin_list();
