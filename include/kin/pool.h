@@ -56,7 +56,7 @@ typedef struct kin_pool_options {
     kin_obj finalargs;            /* its arguments, given away */
     unsigned max_tasks_per_child; /* then a worker is replaced; a chunk of a map is one; 0: never */
     uint64_t max_memory_per_child; /* bytes resident after a task, the same; 0: any */
-    double task_timeout;           /* seconds for a task, of a map for each item; 0: any */
+    double task_timeout;           /* seconds for a call: a task, an item, an index; 0: any */
     unsigned retries;     /* how often a task is run again whose worker died, or that overran */
     bool pin;             /* a worker stays on one processor */
     bool stats;           /* also the times of kin_pool_stats */
@@ -110,8 +110,8 @@ KIN_API void kin_pool_free(kin_pool *pool);
 KIN_AUTO(kin_pool)
 
 /* So many workers from now on, up to as many as at its making or 64, whichever is more. Workers too
- * many leave after the task in their hands. KIN_ERANGE, KIN_ECLOSED; KIN_EUNSUPPORTED for
- * threads. */
+ * many leave after the task in their hands. KIN_ERANGE, KIN_ECLOSED; KIN_ESTATE: more threads, and
+ * this is not the pool's maker; no more threads to be had: KIN_EAGAIN, and it stays as it was. */
 KIN_API int kin_pool_resize(kin_pool *pool, unsigned workers);
 
 /* What the pool has done, as a dict: 'workers' (a list of dicts, one for each place that has or had
@@ -204,7 +204,7 @@ typedef struct kin_map_array {
 /* Calls fn for each struct of an array; no objects are made. Arrays of the family's memory
  * (kin_alloc) are read and written where they are; others are copied there and back. The code of
  * the first that failed, after all chunks have ended: `out` has the results of the others then.
- * Of the options .chunksize, .progress and .timeout count. */
+ * Of the options .chunksize, .progress and .timeout count; .task_timeout as in kin_pool_for. */
 KIN_API int kin_pool_map_array(kin_pool *pool, kin_struct_fn fn, const kin_map_array *arrays,
                                const kin_map_options *options);
 
@@ -227,7 +227,11 @@ typedef struct kin_for_options {
 
 /* Calls body(i, ctx) for each begin <= i < end, on all workers and in the caller. `ctx` lies in the
  * family's memory (kin_alloc), or is NULL: no messages are sent. KIN_ECRASHED: a worker died in it,
- * and what it had begun may be half-done; the rest is done. KIN_ETIMEDOUT: some still run. */
+ * and what it had begun may be half-done; the rest is done. KIN_ETIMEDOUT: some still run.
+ *
+ * With .task_timeout the caller calls no body, for nobody could end it. KIN_EOVERRUN: one took too
+ * long, and its worker was ended; the others do the rest, and what no worker is left for is not
+ * begun: the sentence says which indexes. */
 KIN_API int kin_pool_for(kin_pool *pool, size_t begin, size_t end, void (*body)(size_t, void *),
                          void *ctx, const kin_for_options *options);
 

@@ -23,6 +23,11 @@ typedef struct kin__engine {
     /* Brings workers. 0: there is a supervisor, and he has turned the phase to OPEN. */
     int (*start)(kin_pool *pool, const kin_pool_options *options);
 
+    /* In any process of the family: pool->wanted says how many workers there shall be, and there
+     * were so many before; who is one too many leaves by himself. 0: the others come. NULL: their
+     * number is fixed. */
+    int (*bring)(kin_pool *pool, unsigned before);
+
     /* In any process of the family: the phase was turned, or a task condemned; have a look. */
     void (*stir)(kin_pool *pool);
 

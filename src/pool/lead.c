@@ -1,9 +1,14 @@
 /* lead.c - what the caller of a loop does: calls the workers, takes part, sees them end, and says
  * what came of it. Workers who have not come when all is shared out are not waited for.
+ *
+ * Where calls have a limit he takes no part, for nobody could end him: he waits for the workers. Of
+ * these each may be lost but once, so what a body that always overruns has left is not begun.
  */
 #include "loop.h"
 
 #include <stdio.h>
+
+#define GLANCE 100000000 /* ns from one look at the progress to the next */
 
 typedef struct lead {
     kin__loop *loop;
@@ -11,6 +16,7 @@ typedef struct lead {
     int64_t deadline;
     kin__progress progress;
     uint32_t called;      /* futures[1] ... */
+    uint64_t begun;       /* so many indexes had been claimed in the end */
     kin_future **futures; /* of their tasks, by party; [0] is nobody's */
 } lead;
 
@@ -48,6 +54,12 @@ static int fail_late(const lead *l)
                      l->how->verb);
 }
 
+/* Nobody has claimed it, and nobody will. */
+static bool is_undone(const lead *l)
+{
+    return l->begun < l->loop->count;
+}
+
 static kin__task *task_of(const lead *l, uint32_t party)
 {
     return kin__block_at(l->futures[party]->task, KIN__TASK, NULL);
@@ -64,6 +76,21 @@ static int see_workers_end(lead *l)
         if (rv < 0) {
             return rv == KIN_ETIMEDOUT ? fail_late(l) : rv;
         }
+    }
+    return 0;
+}
+
+/* In the caller's place, where he takes no part: until all have left, or it is too late. */
+static int watch_workers(lead *l)
+{
+    for (uint32_t i = 1; i <= l->called;) {
+        int64_t soon = kin__os_now() + GLANCE;
+        int64_t until = l->how->progress && soon < l->deadline ? soon : l->deadline;
+        int rv = kin__future_wait(l->futures[i], until, l->how->verb);
+        if (rv < 0 && (rv != KIN_ETIMEDOUT || !go_on(l))) {
+            return rv;
+        }
+        i += rv == 0;
     }
     return 0;
 }
@@ -86,13 +113,25 @@ static void look_at(const lead *l, uint32_t party, lost *all)
     int rv = kin_future_get(l->futures[party], &result, 0);
     if (rv == 0) {
         kin_release(result);
-    } else if (has_share && all->shares++ == 0) {
-        *all = (lost){ .shares = 1, .code = rv, .begin = begin, .end = end };
+    } else if (has_share ? all->shares++ == 0 : is_undone(l) && all->code == 0) {
+        *all = (lost){ .shares = has_share, .code = rv, .begin = begin, .end = end };
         snprintf(all->why, sizeof all->why, "%s", kin_errmsg());
     } else if (!has_share && KIN__TASK_PHASE(atomic_load(&task_of(l, party)->state)) ==
                                  KIN__TASK_DONE) { /* the others have done its work, too */
         kin_log(KIN_LOG_WARNING, "%s: a worker could not take part: %s", l->how->verb,
                 kin_errmsg());
+    }
+}
+
+/* ", the rest is done", or what is not; the numbers are the caller's. */
+static void say_rest(const lead *l, char *text, size_t size)
+{
+    unsigned long long base = l->loop->base;
+    if (is_undone(l)) {
+        snprintf(text, size, "%llu to %llu were not begun", base + l->begun,
+                 base + l->loop->count - 1);
+    } else {
+        snprintf(text, size, "the rest is done");
     }
 }
 
@@ -102,34 +141,50 @@ static int judge(const lead *l)
     for (uint32_t i = 1; i <= l->called; i++) {
         look_at(l, i, &all);
     }
-    if (all.shares == 0) {
+    if (all.code == 0) {
         return 0;
     }
     uint64_t base = l->loop->base;
-    char more[40] = "";
+    char more[40] = "", rest[80];
+    say_rest(l, rest, sizeof rest);
+    if (all.shares == 0) {
+        return kin__fail(all.code, "%s: %s: %s", l->how->verb, rest, all.why);
+    }
     if (all.shares > 1) {
         snprintf(more, sizeof more, " (and %u other shares)", all.shares - 1);
     }
-    return kin__fail(all.code, "%s: %llu to %llu%s may be half-done, the rest is done: %s",
-                     l->how->verb, (unsigned long long)(base + all.begin),
-                     (unsigned long long)(base + all.end - 1), more, all.why);
+    return kin__fail(all.code, "%s: %llu to %llu%s may be half-done, %s: %s", l->how->verb,
+                     (unsigned long long)(base + all.begin),
+                     (unsigned long long)(base + all.end - 1), more, rest, all.why);
 }
 
-static int take_part(lead *l, bool *ret_over)
+/* 0 when there is nothing left to claim; KIN_ETIMEDOUT. */
+static int take_part(lead *l)
 {
-    kin__loop *loop = l->loop;
     kin__runner runner;
-    kin__loop_join(loop, 0, l->how->function, &runner);
+    kin__loop_join(l->loop, 0, l->how->function, &runner);
     bool watches = l->how->progress || l->deadline != KIN__NEVER;
     if (!kin__loop_take_part(&runner, watches ? go_on : NULL, l)) {
         return kin__fail(KIN_ESTATE, "%s: this is a child that its function has forked",
                          l->how->verb);
     }
-    bool all = atomic_exchange(&loop->next, loop->count) == loop->count;
-    int rv = see_workers_end(l);
-    rv = rv == 0 && !all ? fail_late(l) : rv;
-    if (rv < 0) {
+    return atomic_load(&l->loop->next) < l->loop->count ? KIN_ETIMEDOUT : 0;
+}
+
+static int see_it_done(lead *l, bool *ret_over)
+{
+    kin__loop *loop = l->loop;
+    int rv = loop->limit != 0 ? watch_workers(l) : take_part(l);
+    if (rv < 0 && rv != KIN_ETIMEDOUT) {
         return rv;
+    }
+    l->begun = atomic_exchange(&loop->next, loop->count);
+    int ended = see_workers_end(l);
+    if (ended < 0) {
+        return ended;
+    }
+    if (rv < 0 && is_undone(l)) {
+        return fail_late(l);
     }
     *ret_over = true;
     return judge(l);
@@ -139,7 +194,8 @@ static int take_part(lead *l, bool *ret_over)
 static void settle_grain(kin__loop *loop)
 {
     if (loop->schedule == KIN_SCHEDULE_STATIC) {
-        loop->grain = (loop->count - 1) / loop->parties + 1;
+        uint32_t hands = loop->limit != 0 ? loop->parties - 1 : loop->parties;
+        loop->grain = (loop->count - 1) / hands + 1;
     } else if (loop->grain == 0) {
         loop->grain = 1;
     }
@@ -166,7 +222,7 @@ static int run(lead *l, bool *ret_over)
         return rv;
     }
     kin__progress_begin(&l->progress, l->loop->count);
-    rv = take_part(l, ret_over);
+    rv = see_it_done(l, ret_over);
     if (kin__self() == l->loop->caller) {
         if (l->how->progress) {
             size_t done = atomic_load(&l->loop->next);

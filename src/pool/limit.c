@@ -32,6 +32,7 @@ void kin__limit_begin(kin_pool *pool, kin__worker *me, int64_t limit)
     int64_t now = kin__os_now();
     int64_t ends_at = (limit < KIN__NEVER - now ? now + limit : KIN__NEVER) & ~RETURNED;
     atomic_store(&me->ends_at, ends_at); /* R1 */
+    KIN__STEP("limit.noted");
     if (ends_at < atomic_load(&pool->look_at)) {
         KIN__STEP("limit.begun");
         kin__nursery_poke(kin__os_getppid());
@@ -76,6 +77,7 @@ int64_t kin__limit_enforce(kin_pool *pool)
         int64_t next = look(&pool->workers[i], kin__os_now());
         soonest = next < soonest ? next : soonest;
     }
+    KIN__STEP("limit.looked");
     atomic_store(&pool->look_at, soonest);
     return soonest;
 }

@@ -18,6 +18,8 @@
  *       loop. A worker's party leaves when its task is freed, by whoever frees that: task.c sees to
  *       it that somebody does. More than one may find it: both know the refs from before.
  *   R5  A body may fork, and the child may return from it: it is no party, and stops there.
+ *   R6  Where calls have a limit each is noted (limit.c), and moves the begin in the party's place:
+ *       that is the index of who overran. The caller takes no part then.
  *
  * Death. A worker killed before his CAS: the share is the next one's, and is named none the less,
  * since nobody can tell; after it: his task is lost, and his place says with which share. His task
@@ -92,25 +94,49 @@ static bool take_share(kin__runner *r)
     return false;
 }
 
-static void run_structs(const kin__runner *r)
+static void call_for_struct(const kin__runner *r, uint64_t i)
 {
     kin_struct_fn fn = (kin_struct_fn)(void (*)(void))r->function;
     const kin_map_array *a = &r->loop->arrays;
-    for (uint64_t i = r->begin; i < r->end; i++) {
-        const char *in = a->in;
-        char *out = a->out;
-        int rv = fn(in + i * a->in_size, out + i * a->out_size, a->ctx);
-        if (rv < 0 && r->me->failure == 0) {
-            r->me->failed = i;
-            r->me->failure = rv;
+    const char *in = a->in;
+    char *out = a->out;
+    int rv = fn(in + i * a->in_size, out + i * a->out_size, a->ctx);
+    if (rv < 0 && r->me->failure == 0) {
+        r->me->failed = i;
+        r->me->failure = rv;
+    }
+}
+
+/* R6 */
+static void run_limited(const kin__runner *r)
+{
+    kin__calls *c = r->calls;
+    kin__body body = (kin__body)(void (*)(void))r->function;
+    for (uint64_t i = r->begin; i < r->end && !c->condemned; i++) {
+        atomic_store_explicit(&r->me->begin, i, memory_order_relaxed);
+        kin__limit_begin(c->pool, c->me, c->limit);
+        if (r->loop->of_structs) {
+            call_for_struct(r, i);
+        } else {
+            body(r->loop->base + i, r->loop->arrays.ctx);
         }
+        if (kin__self() != r->self) {
+            return; /* R5: it is not his to say that the call has returned */
+        }
+        c->condemned = !kin__limit_end(c->me);
     }
 }
 
 static void run_share(const kin__runner *r)
 {
+    if (r->calls != NULL) {
+        run_limited(r);
+        return;
+    }
+    for (uint64_t i = r->begin; r->loop->of_structs && i < r->end; i++) {
+        call_for_struct(r, i);
+    }
     if (r->loop->of_structs) {
-        run_structs(r);
         return;
     }
     kin__body body = (kin__body)(void (*)(void))r->function;
@@ -145,13 +171,14 @@ bool kin__loop_take_part(kin__runner *r, bool (*go_on)(void *), void *ctx)
     int64_t begun = measured ? kin__os_now() : 0;
     bool is_child = false;
     part_of_thread = r->part;
-    while (!is_child && (go_on == NULL || go_on(ctx)) && take_share(r)) {
+    while ((go_on == NULL || go_on(ctx)) && take_share(r)) {
         r->me->worked = true;
         run_share(r);
         is_child = kin__self() != r->self; /* R5 */
-        if (!is_child) {
-            atomic_store_explicit(&r->me->end, 0, memory_order_release); /* R1: after the share */
+        if (is_child || (r->calls != NULL && r->calls->condemned)) {
+            break;
         }
+        atomic_store_explicit(&r->me->end, 0, memory_order_release); /* R1: after the share */
         begun = measured ? learn(r, begun) : 0;
     }
     part_of_thread = outer;
@@ -168,8 +195,10 @@ int kin__loop_new(kin_pool *pool, kin_fn function, uint64_t count, kin__loop **r
         return rv;
     }
     /* in a worker of that pool the caller does it all: he would wait for himself */
-    uint64_t others =
-        pool->self == kin__worker_pool() ? 0 : least_of(atomic_load(&pool->wanted), count - 1);
+    bool alone = pool->self == kin__worker_pool();
+    int64_t limit = alone ? 0 : pool->task_timeout;
+    uint64_t most = limit != 0 ? count : count - 1;
+    uint64_t others = alone ? 0 : least_of(atomic_load(&pool->wanted), most);
     size_t size = sizeof(kin__loop) + (others + 1) * sizeof(kin__party);
     kin__loop *loop = kin__block_new(size, KIN__LOOP);
     if (loop == NULL) {
@@ -181,6 +210,7 @@ int kin__loop_new(kin_pool *pool, kin_fn function, uint64_t count, kin__loop **r
     loop->caller = kin__self();
     loop->parties = (uint32_t)others + 1;
     loop->count = count;
+    loop->limit = limit;
     memcpy(loop->function, words, sizeof words);
     for (uint32_t i = 1; i < loop->parties; i++) {
         atomic_store(&loop->party[i].left, true); /* until there is a task for him */
@@ -275,6 +305,7 @@ int kin__loop_task(kin_pool *pool, kin__loop *loop, uint32_t party, kin__task **
     }
     memcpy(task->function, loop->function, sizeof task->function);
     task->size = sizeof(ticket);
+    task->limit = loop->limit;
     atomic_store(&task->args_read, true); /* they are no flat object */
     *(ticket *)(void *)task->args = (ticket){ .loop = loop->self, .party = party };
     atomic_store(&loop->party[party].left, false);
@@ -289,7 +320,7 @@ void kin__loop_task_freed(const kin__task *task)
 }
 
 /* In a worker: his party. */
-static int serve(const ticket *t, kin_fn function)
+static int serve(const ticket *t, kin_fn function, kin__calls *calls)
 {
     uint32_t parties;
     kin__runner runner;
@@ -298,6 +329,7 @@ static int serve(const ticket *t, kin_fn function)
         return kin__fail(KIN_ECORRUPT, "a loop is not where its task says");
     }
     kin__loop_join(loop, t->party, function, &runner);
+    runner.calls = calls->limit != 0 ? calls : NULL;
     if (atomic_load(&runner.me->begin) < atomic_load(&runner.me->end)) {
         return kin__fail(KIN_ECRASHED, "the loop's worker died, and his share is not tried again");
     }
@@ -310,8 +342,8 @@ static int serve(const ticket *t, kin_fn function)
     return 0;
 }
 
-kin_obj kin__loop_serve(const kin__task *task, kin_fn function)
+kin_obj kin__loop_serve(const kin__task *task, kin_fn function, kin__calls *calls)
 {
-    int rv = serve((const ticket *)(const void *)task->args, function);
+    int rv = serve((const ticket *)(const void *)task->args, function, calls);
     return rv < 0 ? kin_error(rv, "%s", kin_errmsg()) : kin_none();
 }

@@ -28,6 +28,8 @@ typedef struct kin__loop {
     uint64_t base;  /* the first index; the others are counted from it */
     uint64_t count; /* of indexes */
     uint64_t grain;
+    int64_t
+        limit; /* ns for a call; then the caller makes none, for nobody could end him; 0: none */
     kin_schedule schedule;
     bool of_structs;      /* the function is a kin_struct_fn, for these: */
     kin_map_array arrays; /* its ctx counts for both */
@@ -45,6 +47,7 @@ typedef struct kin__runner {
     kin__id self;
     kin_fn function;     /* to be cast to what it is */
     void *part;          /* of a reduction */
+    kin__calls *calls;   /* NULL: they have no limit */
     uint64_t begin, end; /* the last share he had */
     uint64_t fit;        /* so many indexes make a share of the right cost */
 } kin__runner;
@@ -60,8 +63,8 @@ void kin__loop_free(kin__loop *loop);
 /* This process as that party of it. */
 void kin__loop_join(kin__loop *loop, uint32_t party, kin_fn function, kin__runner *ret_runner);
 
-/* Takes shares until there are none, or go_on(ctx) says no; go_on may be NULL. False: a body has
- * forked, and this is the child. */
+/* Takes shares until there are none, go_on(ctx) says no (it may be NULL), or a call is condemned.
+ * False: a body has forked, and this is the child. */
 bool kin__loop_take_part(kin__runner *runner, bool (*go_on)(void *), void *ctx);
 
 /* Writes a task for a party of a loop that is the family's. */

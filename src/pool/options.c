@@ -165,8 +165,10 @@ int kin_pool_resize(kin_pool *pool, unsigned workers)
     if (rv < 0) {
         return rv;
     }
-    if (!kin__engine_of(pool)->kills) {
-        return kin__fail(KIN_EUNSUPPORTED, "kin_pool_resize: threads stay as many as they are");
+    const kin__engine *engine = kin__engine_of(pool);
+    if (engine->bring == NULL) {
+        return kin__fail(KIN_EUNSUPPORTED, "kin_pool_resize: \"%s\" has workers of a fixed number",
+                         engine->scheme);
     }
     if (workers == 0 || workers > pool->places) {
         return kin__fail(KIN_ERANGE, "kin_pool_resize: %u workers: from 1 to %u there may be",
@@ -175,9 +177,12 @@ int kin_pool_resize(kin_pool *pool, unsigned workers)
     if (atomic_load(&pool->phase) >= KIN__POOL_CLOSING) {
         return kin__fail(KIN_ECLOSED, "kin_pool_resize: the pool is closed");
     }
-    atomic_store(&pool->wanted, workers);
+    unsigned before = atomic_exchange(&pool->wanted, workers);
     KIN__STEP("pool.resized");
     kin__pool_call_all(pool); /* who is too many leaves */
-    kin__engine_of(pool)->stir(pool);
-    return 0;
+    rv = engine->bring(pool, before);
+    if (rv < 0 && atomic_compare_exchange_strong(&pool->wanted, &workers, before)) {
+        kin__pool_call_all(pool);
+    }
+    return rv;
 }

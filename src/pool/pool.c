@@ -84,8 +84,7 @@ void kin__pool_free_parts(kin_pool *pool)
 static kin_pool *make(const kin_pool_options *options, int engine, int *ret_code)
 {
     unsigned workers = kin__pool_workers(options);
-    unsigned least = options->threads == 0 ? KIN__PLACES_LEAST : 1;
-    unsigned places = workers > least ? workers : least;
+    unsigned places = workers > KIN__PLACES_LEAST ? workers : KIN__PLACES_LEAST;
     size_t size = sizeof(kin_pool) + places * sizeof(kin__worker);
     size_t seen = kin__seen_size(options, places);
     kin_pool *pool = kin__block_new_zeroed(size + seen, KIN__POOL, 0);

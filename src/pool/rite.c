@@ -43,23 +43,41 @@ int kin__pool_fail_why(const kin_pool *pool, const char *verb)
                         : kin__fail(KIN_EBROKEN, "%s%s%.*s", verb, colon, (int)size, text);
 }
 
+typedef struct calling {
+    kin_fn fn;
+    kin_obj args, returned;
+} calling;
+
+static void call(void *ctx)
+{
+    calling *c = ctx;
+    c->returned = c->fn(kin__obj_lend(c->args));
+}
+
+/* It ends its thread. */
+static void drop(void *ctx)
+{
+    kin_release(((calling *)ctx)->args);
+}
+
 /* 0, or the code that it returned, with its text. */
 static int perform(const kin__rite *rite)
 {
-    kin_fn fn;
+    calling c = { 0 };
     size_t size = 0;
-    kin_obj args = { 0 }, result;
-    int rv = kin__func_unpack(rite->function, &fn);
+    kin_obj result;
+    int rv = kin__func_unpack(rite->function, &c.fn);
     const void *flat = rite->args != 0 ? kin__block_shared(rite->args, KIN__MESSAGE, &size) : NULL;
     if (rv == 0 && rite->args == 0) {
-        args = kin_args();
+        c.args = kin_args();
     } else if (rv == 0) {
-        rv = kin__flat_read(flat, size, &args);
+        rv = kin__flat_read(flat, size, &c.args);
     }
     if (rv < 0) {
         return rv;
     }
-    rv = kin__obj_result(fn(kin__obj_lend(args)), &result);
+    kin__os_thread_guard(call, drop, &c);
+    rv = kin__obj_result(c.returned, &result);
     if (kin__worker_pool() == 0) {
         kin__os_leave(0); /* it has forked, as a task may: worker.c R1 */
     }
@@ -67,7 +85,7 @@ static int perform(const kin__rite *rite)
     if (rv == 0) {
         kin_release(result);
     }
-    kin_release(args);
+    kin_release(c.args);
     return rv;
 }
 

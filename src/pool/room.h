@@ -309,6 +309,14 @@ void kin__pool_cancel_queued(kin_pool *pool, enum kin__task_reason reason);
 void kin__limit_begin(kin_pool *pool, kin__worker *me, int64_t limit);
 bool kin__limit_end(kin__worker *me);
 
+/* The calls that a worker makes for one task. */
+typedef struct kin__calls {
+    kin_pool *pool;
+    kin__worker *me;
+    int64_t limit;  /* of each, in ns; 0: none */
+    bool condemned; /* one took longer, and he must leave */
+} kin__calls;
+
 /* The supervisor's: condemns what has overrun. When to do so again, or KIN__NEVER. */
 int64_t kin__limit_enforce(kin_pool *pool);
 
@@ -364,9 +372,13 @@ int kin__worker_live(kin_pool *pool, unsigned index);
 /* Whether there are too many workers, and this one is to leave. */
 bool kin__worker_is_surplus(const kin_pool *pool, unsigned index);
 
-/* For a thread that is about to end, by the will of a task: the task is lost. False: it was at
- * none, or that had ended. */
-bool kin__worker_abandon(void);
+/* A task that is queued again goes among what waits; or, when that is closed, whoever comes next to
+ * this place begins with it. */
+void kin__worker_put_back(kin_pool *pool, kin__worker *place, kin__ref ref);
+
+/* For a thread that is about to end, by the will of a task: the task is put back, or lost. False:
+ * it was at none, or that had ended. */
+bool kin__worker_abandon(kin_pool *pool, kin__worker *me);
 
 /* The pool that this thread is a worker of, or 0 (also in a worker's child). */
 kin__ref kin__worker_pool(void);
@@ -374,7 +386,7 @@ kin__ref kin__worker_pool(void);
 /* ---- loop.c (more in loop.h) ---- */
 
 /* A task of kind KIN__TASK_LOOP: takes part in the loop; and what its freeing means to that. */
-kin_obj kin__loop_serve(const kin__task *task, kin_fn function);
+kin_obj kin__loop_serve(const kin__task *task, kin_fn function, kin__calls *calls);
 void kin__loop_task_freed(const kin__task *task);
 
 /* The pool has ended: frees the loops whose caller has died. */

@@ -39,16 +39,6 @@ static bool is_out_of_memory(const kin__worker *worker, int code)
     return code == -SIGKILL && kin__os_oom_kills() > worker->ooms;
 }
 
-/* Among what waits; or, when that is closed, whoever comes next to this place begins with it. */
-static void put_back(kin_pool *pool, kin__worker *worker, kin__ref ref)
-{
-    if (kin_queue_put_bytes(pool->queue, &ref, sizeof ref, 0) == 0) {
-        kin__pool_offer(pool);
-    } else {
-        atomic_store(&worker->again, ref);
-    }
-}
-
 /* What a dead worker ran has come to its end by this, or is tried again. False: he ran nothing. */
 static bool end_task_of(kin_pool *pool, kin__worker *worker, kin__task *task, kin__death *death)
 {
@@ -63,7 +53,7 @@ static bool end_task_of(kin_pool *pool, kin__worker *worker, kin__task *task, ki
     }
     kin__ref ref = kin__block_ref(task);
     if (kin__task_retry(task, id)) {
-        put_back(pool, worker, ref);
+        kin__worker_put_back(pool, worker, ref);
         return true;
     }
     death->limit = condemned & KIN__TASK_OVERRUN ? task->limit : 0;
@@ -102,7 +92,7 @@ static void worker_ended(void *ctx, unsigned index, int code, const kin__crash *
     kin_pool *pool = ctx;
     kin__worker *worker = &pool->workers[index];
     bool at_work = end_task(pool, worker, code, crash);
-    if (atomic_exchange(&worker->stage, KIN__STAGE_NEW) == KIN__STAGE_BEGINS &&
+    if (atomic_load(&worker->stage) == KIN__STAGE_BEGINS &&
         atomic_load(&pool->phase) < KIN__POOL_TERMINATING) {
         end_broken(pool, worker, code, crash);
     }
@@ -333,6 +323,18 @@ static void stir(kin_pool *pool)
     }
 }
 
+static int bring(kin_pool *pool, unsigned before)
+{
+    (void)before;
+    stir(pool);
+    return 0;
+}
+
 const kin__engine kin__engine_processes = {
-    .scheme = "processes", .kills = true, .start = start, .stir = stir, .reap = reap
+    .scheme = "processes",
+    .kills = true,
+    .start = start,
+    .bring = bring,
+    .stir = stir,
+    .reap = reap,
 };

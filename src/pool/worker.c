@@ -24,26 +24,24 @@ kin__ref kin__worker_pool(void)
 }
 
 typedef struct job {
-    kin_pool *pool;
-    kin__worker *me;
+    kin__calls calls; /* condemned: R3 */
     kin__task *task;
     kin_fn fn;
-    bool condemned; /* R3 */
-    kin_obj args;   /* of the last call for an item */
+    kin_obj args; /* of the last call for an item */
 } job;
 
 /* One call of the function, within the limit that each one has. */
 static kin_obj call(job *j, kin_obj args)
 {
-    int64_t limit = j->task->limit;
-    if (limit != 0) {
-        kin__limit_begin(j->pool, j->me, limit);
+    kin__calls *c = &j->calls;
+    if (c->limit != 0) {
+        kin__limit_begin(c->pool, c->me, c->limit);
     }
     kin_obj returned = j->fn(args);
     if (kin__worker_pool() == 0) {
         kin__os_leave(0); /* R1 */
     }
-    j->condemned = limit != 0 && !kin__limit_end(j->me);
+    c->condemned = c->limit != 0 && !kin__limit_end(c->me);
     return returned;
 }
 
@@ -67,7 +65,7 @@ static kin_obj call_for_item(job *j, kin_obj item)
 static kin_obj run_chunk(job *j, kin_obj items)
 {
     kin_obj *slots = kin__obj_slots(items);
-    for (size_t i = 0, n = kin_len(items); i < n && !j->condemned; i++) {
+    for (size_t i = 0, n = kin_len(items); i < n && !j->calls.condemned; i++) {
         kin_obj item = slots[i];
         slots[i] = kin_none();
         kin_obj returned = call_for_item(j, item);
@@ -100,7 +98,8 @@ static bool finish(kin_pool *pool, unsigned index, kin__task *task, kin_obj retu
 /* False: R3. */
 static bool run_task(kin_pool *pool, unsigned index, kin__task *task)
 {
-    job j = { .pool = pool, .me = &pool->workers[index], .task = task };
+    job j = { .calls = { .pool = pool, .me = &pool->workers[index], .limit = task->limit },
+              .task = task };
     kin_obj args = { 0 };
     int rv = kin__func_unpack(task->function, &j.fn);
     if (rv == 0 && task->kind != KIN__TASK_LOOP) {
@@ -114,10 +113,10 @@ static bool run_task(kin_pool *pool, unsigned index, kin__task *task)
     in_hand = task;
     args_in_hand = args;
     kin_obj returned = task->kind == KIN__TASK_CALL   ? call(&j, kin__obj_lend(args))
-                       : task->kind == KIN__TASK_LOOP ? kin__loop_serve(task, j.fn)
+                       : task->kind == KIN__TASK_LOOP ? kin__loop_serve(task, j.fn, &j.calls)
                                                       : run_chunk(&j, args);
     in_hand = NULL;
-    if (j.condemned) {
+    if (j.calls.condemned) {
         return false;
     }
     if (kin_type_of(returned) == KIN_TYPE_INVALID) { /* say why, while it is known */
@@ -131,6 +130,15 @@ static bool run_task(kin_pool *pool, unsigned index, kin__task *task)
     kin_release(j.args);
     kin__seen_rest(pool, index);
     return ended;
+}
+
+void kin__worker_put_back(kin_pool *pool, kin__worker *place, kin__ref ref)
+{
+    if (kin_queue_put_bytes(pool->queue, &ref, sizeof ref, 0) == 0) {
+        kin__pool_offer(pool);
+    } else {
+        atomic_store(&place->again, ref);
+    }
 }
 
 /* What was put back for whoever comes to this place. */
@@ -158,7 +166,7 @@ static bool is_to_leave(const kin_pool *pool, unsigned index, unsigned tasks)
            (kin__worker_is_surplus(pool, index) && atomic_load(&pool->workers[index].again) == 0);
 }
 
-bool kin__worker_abandon(void)
+bool kin__worker_abandon(kin_pool *pool, kin__worker *me)
 {
     static const char text[] = "the task ended its worker's thread\0"; /* and no frames */
     _Alignas(kin__loss) char room[sizeof(kin__loss) + sizeof text];
@@ -170,6 +178,11 @@ bool kin__worker_abandon(void)
         return false;
     }
     kin_release(args_in_hand);
+    kin__ref ref = kin__block_ref(task);
+    if (atomic_load(&pool->phase) < KIN__POOL_TERMINATING && kin__task_retry(task, kin__self())) {
+        kin__worker_put_back(pool, me, ref);
+        return true;
+    }
     *loss = (kin__loss){ .code = KIN_ECRASHED, .text_size = sizeof text - 1 };
     memcpy(loss->text, text, sizeof text);
     return kin__task_lose(task, KIN__TASK_STATE(KIN__TASK_RUNNING, kin__self()), KIN__LOST_CRASHED,

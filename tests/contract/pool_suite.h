@@ -5,6 +5,7 @@
 #define KIN_POOL_SUITE_H
 
 #include "pool_ends.h"
+#include "pool_life.h"
 #include "pool_many.h"
 
 /* ---- results --------------------------------------------------------------------------------- */

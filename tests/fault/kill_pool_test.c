@@ -192,6 +192,76 @@ TEST_WITHIN(300, a_pool_survives_the_death_of_anybody_at_any_step_of_its_limits)
              3);
 }
 
+static void add_one(size_t index, void *ctx)
+{
+    atomic_fetch_add((_Atomic int *)ctx, index < 20);
+}
+
+static kin_obj crash(kin_obj args)
+{
+    (void)args;
+    abort();
+}
+
+/* A task that crashes: whoever is killed while he tells how, it fails, and the others are done. */
+static void use_a_crash(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_pool *pool;
+    kin_obj o;
+    int rv = kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1));
+    if (rv < 0) {
+        s->wrong += !is_honest(rv);
+        return;
+    }
+    rv = kin_pool_apply(pool, crash, kin_args(), &o);
+    s->wrong += rv == 0 || !is_honest(rv);
+    rv = kin_pool_apply(pool, square, kin_args(kin_int(5)), &o);
+    s->wrong += rv == 0 ? kin_as_int(o) != 25 : !is_honest(rv);
+    kin_pool_free(pool);
+}
+
+TEST_WITHIN(300, a_task_that_crashed_fails_whoever_is_killed_while_he_tells_it)
+{
+    struct scene *s = test_shared(sizeof *s);
+    kin__self();
+    CHECK_GT(kill_loop("crash.", s, .setup = remember, .victim = use_a_crash,
+                       .check = nobody_is_left, .anybody = true),
+             0);
+}
+
+/* A loop whose calls have a limit, so that the caller makes none himself. */
+static void use_a_limited_loop(void *ctx)
+{
+    struct scene *s = ctx;
+    kin_pool *pool;
+    kin_obj o;
+    int rv = kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = 1, .task_timeout = 60));
+    if (rv < 0) {
+        s->wrong += !is_honest(rv);
+        return;
+    }
+    _Atomic int *sum = kin_alloc(sizeof *sum);
+    rv = kin_pool_for(pool, 0, 20, add_one, (void *)sum, NULL);
+    s->wrong += rv == 0 ? *sum != 20 : !is_honest(rv);
+    kin_free((void *)sum);
+    rv = kin_pool_apply(pool, square, kin_args(kin_int(5)), &o);
+    s->wrong += rv == 0 ? kin_as_int(o) != 25 : !is_honest(rv);
+    kin_pool_free(pool);
+}
+
+TEST_WITHIN(300, a_loop_with_limits_ends_whoever_is_killed)
+{
+    struct scene *s = test_shared(sizeof *s);
+    kin__self();
+    CHECK_GT(kill_loop("loop.", s, .setup = remember, .victim = use_a_limited_loop,
+                       .check = nobody_is_left, .anybody = true),
+             3);
+    CHECK_GT(kill_loop("limit.", s, .setup = remember, .victim = use_a_limited_loop,
+                       .check = nobody_is_left, .anybody = true),
+             0);
+}
+
 /* A task that is cancelled while it runs. Whoever is killed, it has an end. */
 static void use_cancel(void *ctx)
 {

@@ -118,6 +118,51 @@ TEST(who_frees_an_array_may_die_anywhere)
 
 /* ---- writing ------------------------------------------------------------------------ */
 
+struct row {
+    kin_shareable_list *list;
+};
+
+static void set_items(void *ctx)
+{
+    struct row *row = ctx;
+    (void)kin_shareable_list_set(row->list, 0, kin_int(7));
+    (void)kin_shareable_list_set(row->list, 1, kin_str("short"));
+}
+
+/* What was being written may be half there, as Python's would be; it can be read, and written. */
+static void items_can_be_used(void *ctx, const char *step)
+{
+    struct row *row = ctx;
+    kin_obj o;
+    (void)step;
+    for (int64_t i = 0; i < 3; i++) {
+        int rv = kin_shareable_list_get(row->list, i, &o);
+        CHECK(rv == 0 || kin_errmsg()[0] != '\0');
+        if (rv == 0) {
+            kin_release(o);
+        }
+    }
+    CHECK_OK(kin_shareable_list_get(row->list, 2, &o));
+    CHECK_STR(kin_as_str(o), "the one beside");
+    kin_release(o);
+    CHECK_OK(kin_shareable_list_set(row->list, 0, kin_float(0.5)));
+    CHECK_OK(kin_shareable_list_set(row->list, 1, kin_str("long again, to the end")));
+    CHECK_OK(kin_shareable_list_get(row->list, 1, &o));
+    CHECK_STR(kin_as_str(o), "long again, to the end");
+    kin_release(o);
+}
+
+TEST(who_sets_an_item_of_a_list_may_die_in_it)
+{
+    struct row *row = test_shared(sizeof *row);
+    CHECK_OK(kin_shareable_list_new(
+        &row->list,
+        kin_list(kin_int(1), kin_str("long enough, to the end"), kin_str("the one beside")), NULL));
+    CHECK_EQ(kill_loop("share.item", row, .victim = set_items, .check = items_can_be_used), 2);
+    CHECK_OK(kin_shm_unlink(kin_shm_name(kin_shareable_list_shm(row->list))));
+    kin_shareable_list_free(row->list);
+}
+
 static void write_all(void *ctx)
 {
     struct world *w = ctx;

@@ -156,3 +156,53 @@ TEST(a_child_that_a_limited_task_forks_does_not_end_the_tasks_time)
     kin_pool_free(pool);
     WAIT_UNTIL(kin__count_alive() == 1);
 }
+
+/* ---- R1: who writes first and reads after ---------------------------------------------------- */
+
+static struct {
+    kin_pool *pool;
+    kin__worker *place;
+    const char *at; /* the step at which the other one comes in between */
+    bool poked;
+} meeting;
+
+static void come_between(const char *step)
+{
+    meeting.poked |= strcmp(step, "limit.begun") == 0;
+    if (meeting.at == NULL || strcmp(step, meeting.at) != 0) {
+        return;
+    }
+    meeting.at = NULL;
+    if (strcmp(step, "limit.noted") == 0) {
+        (void)kin__limit_enforce(meeting.pool);
+    } else {
+        kin__limit_begin(meeting.pool, meeting.place, INT64_C(1000000000000));
+    }
+}
+
+/* The supervisor was to look so early that no poke was needed, and does so this very moment: he
+ * sees the end, or is poked. */
+TEST(a_call_that_begins_while_the_supervisor_looks_is_not_overlooked)
+{
+    static const char *const steps[] = { "limit.noted", "limit.looked" };
+    meeting.pool = pool_of(2);
+    meeting.place = &meeting.pool->workers[1];
+    kin__step_hook(come_between);
+    for (size_t i = 0; i < 2; i++) {
+        atomic_store(&meeting.place->ends_at, 0);
+        atomic_store(&meeting.pool->look_at, 1);
+        meeting.poked = false;
+        meeting.at = steps[i];
+        if (i == 0) {
+            kin__limit_begin(meeting.pool, meeting.place, INT64_C(1000000000000));
+        } else {
+            (void)kin__limit_enforce(meeting.pool);
+        }
+        CHECK_NULL(meeting.at);
+        CHECK(meeting.poked ||
+              atomic_load(&meeting.pool->look_at) == atomic_load(&meeting.place->ends_at));
+    }
+    kin__step_hook(NULL);
+    atomic_store(&meeting.place->ends_at, 0);
+    free_whole(meeting.pool);
+}

@@ -212,3 +212,64 @@ TEST(the_others_are_served_while_one_task_kills_again_and_again)
     kin_future_free(poison);
     free_whole(pool);
 }
+
+/* ---- what the dead one had named ------------------------------------------------------------- */
+
+struct named {
+    kin_pool *pool;
+    kin__task *task;
+    uint64_t blocks;
+};
+
+static uint64_t blocks_in_use(void)
+{
+    kin_usage_info usage;
+    CHECK_OK(kin_usage(&usage));
+    return usage.blocks;
+}
+
+static void make_a_task(void *ctx)
+{
+    struct named *n = ctx;
+    kin_obj args = kin_args(kin_int(5));
+    n->blocks = blocks_in_use();
+    CHECK_OK(kin__task_new(n->pool, square, args, KIN__TASK_CALL, &n->task));
+    kin_release(args);
+    n->task->retries = 1;
+    kin__block_give(n->task);
+}
+
+static void end_it_with_a_large_result(void *ctx)
+{
+    struct named *n = ctx;
+    (void)kin__task_claim(kin__block_ref(n->task), kin__os_getpid());
+    (void)kin__task_finish(n->task, kin_str("a result that lies in a block of its own"));
+}
+
+/* The result of who runs it then is a small one. */
+static void is_tried_without_it(void *ctx, const char *step)
+{
+    struct named *n = ctx;
+    kin_obj o;
+    kin__id dead = KIN__TASK_RUNNER(atomic_load(&n->task->state));
+    CHECK(atomic_load(&n->task->result) != 0);
+    CHECK_(kin__task_retry(n->task, dead), "killed at %s", step);
+    CHECK(atomic_load(&n->task->result) == 0);
+    CHECK_PTR(kin__task_claim(kin__block_ref(n->task), kin__os_getpid()), n->task);
+    CHECK(kin__task_finish(n->task, kin_int(25)));
+    CHECK_OK(kin__task_result(n->task, &o));
+    CHECK_EQ(kin_as_int(o), 25);
+    kin__task_let_go(n->task);
+    CHECK_EQ(blocks_in_use(), n->blocks);
+}
+
+TEST(a_task_that_is_tried_again_has_no_result_of_the_first_time)
+{
+    struct named *n = test_shared(sizeof *n);
+    n->pool = pool_of(1);
+    CHECK_EQ(kill_loop("task.given", n, .setup = make_a_task, .victim = end_it_with_a_large_result,
+                       .check = is_tried_without_it),
+             1);
+    kin__task_let_go(n->task); /* of the one who lived */
+    free_whole(n->pool);
+}

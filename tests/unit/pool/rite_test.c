@@ -183,7 +183,6 @@ TEST(threads_have_initializers_and_states_of_their_own)
         CHECK_OK(kin_pool_apply(pool, my_state, kin_args(), &o));
         CHECK_EQ(kin_as_int(o), 1);
     }
-    CHECK_ERROR(kin_pool_resize(pool, 2), KIN_EUNSUPPORTED);
     CHECK_OK(kin_pool_close(pool));
     CHECK_OK(kin_pool_join(pool, KIN_FOREVER));
     CHECK_GE(*ended, 3 + 5); /* 40 tasks, 5 for each life at most */

@@ -50,7 +50,7 @@ static kin_obj meet(kin_obj args)
 TEST(workers_are_threads_of_the_maker)
 {
     kin_pool *pool = threads(3);
-    CHECK_EQ(pool->places, 3);
+    CHECK_EQ(atomic_load(&pool->wanted), 3);
     CHECK_EQ(count_threads(), 3);
     kin_obj o;
     CHECK_OK(
@@ -303,6 +303,9 @@ TEST(a_forked_child_has_pools_of_its_own_beside_its_parents)
         SKIP("ThreadSanitizer knows no threads of a child that a program with threads forked");
     }
     kin_pool *pool = threads(2);
+    for (int i = 0; i < 2; i++) { /* a thread that is about to begin holds locks of others' */
+        WAIT_UNTIL(atomic_load(&pool->workers[i].id) != 0);
+    }
     CHECK_EQ(test_join(test_child(have_own_pool, pool)), 0);
     free_threads(pool);
 }
@@ -322,4 +325,165 @@ TEST(a_program_that_ends_while_a_task_runs_does_not_wait_for_it)
     kin__self();
     CHECK_EQ(test_join(test_child(leave_by_exit, pool)), 4);
     CHECK_ERROR(kin_pool_apply(*pool, square, kin_args(kin_int(1)), NULL), KIN_EBROKEN);
+}
+
+/* ---- more of them, and fewer ----------------------------------------------------------------- */
+
+static int grow(void *pool)
+{
+    return kin_pool_resize(pool, 6);
+}
+
+/* It has as many as before, or soon will, and a size that can be had is had. */
+static void is_small_again(void *pool, int error)
+{
+    CHECK(error < 0);
+    CHECK_EQ(atomic_load(&((kin_pool *)pool)->wanted), 2);
+    WAIT_UNTIL(count_threads() == 2);
+    CHECK_OK(kin_pool_apply(pool, square, kin_args(kin_int(3)), NULL));
+}
+
+static void is_small(void *pool)
+{
+    CHECK_OK(kin_pool_resize(pool, 2));
+    WAIT_UNTIL(count_threads() == 2);
+}
+
+TEST(a_pool_that_cannot_have_more_threads_has_those_that_it_had)
+{
+    kin_pool *pool = threads(2);
+    int failed = fault_loop(KIN__FAULT_CALL, pool, .setup = is_small, .attempt = grow,
+                            .check = is_small_again);
+    CHECK_GE(failed, 4);
+    WAIT_UNTIL(count_threads() == 6);
+    CHECK_GE(fault_loop(KIN__FAULT_MEMORY, pool, .setup = is_small, .attempt = grow,
+                        .check = is_small_again),
+             4);
+    free_threads(pool);
+}
+
+static int resize_from_afar(void *pool)
+{
+    int more = kin_pool_resize(pool, 5);
+    if (more != KIN_ESTATE || atomic_load(&((kin_pool *)pool)->wanted) != 3) {
+        return 1;
+    }
+    return kin_pool_resize(pool, 1) == 0 ? 0 : 2;
+}
+
+TEST(a_relative_may_have_fewer_threads_and_only_the_maker_more)
+{
+    if (TSAN) {
+        SKIP("ThreadSanitizer's own locks are not released in a forked child");
+    }
+    kin_pool *pool = threads(3);
+    CHECK_EQ(test_join(test_child(resize_from_afar, pool)), 0);
+    WAIT_UNTIL(count_threads() == 1);
+    CHECK_OK(kin_pool_resize(pool, 3));
+    WAIT_UNTIL(count_threads() == 3);
+    free_threads(pool);
+}
+
+static kin_obj resize_own(kin_obj args)
+{
+    KIN_TRY(kin_pool_resize(kin_as(kin_pool, kin_arg(args, 0)), (unsigned)kin_arg_int(args, 1)));
+    return kin_none();
+}
+
+TEST(a_task_may_resize_its_pool)
+{
+    kin_pool *pool = threads(1);
+    for (int size = 4; size > 0; size--) {
+        CHECK_OK(kin_pool_apply(pool, resize_own, kin_args(kin_shared(pool), kin_int(size)), NULL));
+        WAIT_UNTIL(count_threads() == size);
+    }
+    free_threads(pool);
+}
+
+static void *resize_at_random(void *pool)
+{
+    for (int i = 0; i < 300; i++) {
+        int rv = kin_pool_resize(pool, 1 + (unsigned)(i * 7 % 5));
+        CHECK(rv == 0 || rv == KIN_ECLOSED);
+    }
+    return NULL;
+}
+
+/* Threads that resize get in the way of each other, and of the end. */
+TEST(a_pool_of_threads_is_resized_by_several_at_once_and_closed_meanwhile)
+{
+    for (int round = 0; round < 10; round++) {
+        kin_pool *pool = threads(2);
+        pthread_t others_at_it[2];
+        for (int i = 0; i < 2; i++) {
+            CHECK_EQ(pthread_create(&others_at_it[i], NULL, resize_at_random, pool), 0);
+        }
+        for (int i = 0; i < 20 + round * 20; i++) {
+            CHECK_OK(kin_pool_apply(pool, square, kin_args(kin_int(i)), NULL));
+        }
+        CHECK_OK(kin_pool_close(pool));
+        CHECK_OK(kin_pool_join(pool, KIN_FOREVER));
+        for (int i = 0; i < 2; i++) {
+            CHECK_EQ(pthread_join(others_at_it[i], NULL), 0);
+        }
+        free_whole(pool);
+    }
+    WAIT_UNTIL(count_threads() == 0);
+}
+
+TEST(a_pool_has_as_many_threads_as_was_said_last)
+{
+    kin_pool *pool = threads(4);
+    for (int i = 0; i < 2000; i++) { /* each grows while those that are too many leave */
+        CHECK_OK(kin_pool_resize(pool, 1));
+        CHECK_OK(kin_pool_resize(pool, 4));
+    }
+    WAIT_UNTIL(count_threads() == 4);
+    CHECK_OK(kin_pool_resize(pool, 3));
+    kin_obj o;
+    CHECK_OK(
+        kin_pool_map(pool, meet, kin_range(0, 3), KIN_OPT(kin_map_options, .chunksize = 1), &o));
+    kin_release(o);
+    WAIT_UNTIL(count_threads() == 3);
+    free_threads(pool);
+}
+
+static kin_pool *resized;
+
+static void grow_when_one_leaves(const char *step)
+{
+    if (strcmp(step, "threads.leaving") == 0) {
+        kin__step_hook(NULL);
+        CHECK_OK(kin_pool_resize(resized, 2));
+    }
+}
+
+/* His seat was still taken when the others were looked for. */
+TEST(who_is_wanted_again_on_his_way_out_stays)
+{
+    resized = threads(2);
+    kin__step_hook(grow_when_one_leaves);
+    CHECK_OK(kin_pool_resize(resized, 1));
+    WAIT_UNTIL(atomic_load(&resized->wanted) == 2);
+    CHECK_OK(kin_pool_apply(resized, square, kin_args(kin_int(2)), NULL));
+    CHECK_OK(kin_pool_close(resized));
+    CHECK_OK(kin_pool_join(resized, KIN_FOREVER));
+    CHECK_EQ(atomic_load(&resized->workers[1].starts), 2);
+    CHECK_EQ(atomic_load(&resized->workers_started), 2);
+    free_threads(resized);
+}
+
+static kin_obj end_thread_first(kin_obj args)
+{
+    (void)args;
+    pthread_exit(NULL);
+}
+
+TEST(an_initializer_that_ends_its_thread_breaks_the_pool)
+{
+    kin_pool *pool = pool_with((kin_pool_options){ .threads = 2, .initializer = end_thread_first });
+    CHECK_ERROR(kin_pool_apply(pool, square, kin_args(kin_int(2)), NULL), KIN_EBROKEN);
+    CHECK_CONTAINS(kin_errmsg(), "its initializer ended its worker's thread");
+    CHECK_OK(kin_pool_join(pool, KIN_FOREVER));
+    free_whole(pool);
 }
