@@ -122,7 +122,8 @@ enum {
 
 typedef void (*kin_log_handler)(int level, const char *text, void *ctx);
 
-/* Lets through what is at `level` or above; returns the level it was before. */
+/* Lets through what is at `level` or above; returns the level it was before. What a child or a
+ * worker prints when it crashes counts as an error; one that was started before keeps its level. */
 KIN_API int kin_log_set_level(int level);
 
 /* Sends what passes to `handler`, from whichever thread logs; NULL: to stderr again. A thread that

@@ -36,8 +36,9 @@ extern "C" {
 typedef struct kin_future kin_future;
 
 /* Called when a future is done, well or badly: in a thread of the submitter's that waits for
- * anything of the same pool, or frees it, or in the pool's helper thread (.callback_thread). It may
- * call what it likes, also free the future or terminate the pool. */
+ * anything of the same pool (kin_future_get and kin_future_wait, kin_futures_wait, iterators, maps,
+ * kin_pool_join), or frees it, or in the pool's helper thread (.callback_thread). It may call what
+ * it likes, also free the future or terminate the pool. */
 typedef void (*kin_done_fn)(kin_future *future, void *ctx);
 
 /* The result, as often as you like (but once only if a kin_buffer is in it); the code of a task
@@ -65,7 +66,8 @@ KIN_API int kin_future_cancel(kin_future *future, const kin_cancel_options *opti
 /* Has `fn` called once the future is done; if it is, soon. Once for a future: KIN_ESTATE. */
 KIN_API int kin_future_on_done(kin_future *future, kin_done_fn fn, void *ctx);
 
-/* For kin_wait and kin_watch: ready when it is done. */
+/* For kin_wait and kin_watch: ready when it is done. These two call nobody: an .on_done is called
+ * in the kin_future_get or kin_future_wait that comes after, also with a timeout of 0. */
 KIN_API kin_waitable kin_future_waitable(kin_future *future);
 
 /* How a task failed.

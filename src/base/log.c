@@ -29,6 +29,7 @@ static _Thread_local bool in_handler;
 
 int kin_log_set_level(int level)
 {
+    atomic_store(&kin__os_crash_quietly, level > KIN_LOG_ERROR);
     return atomic_exchange(&threshold, level);
 }
 

@@ -89,8 +89,9 @@ static bool locate(const void *p, place *ret)
         return false;
     }
     const class_shape *shape = &kin__classes[PAGE_CLASS(state)];
-    uint32_t i = (within - shape->data) / shape->size;
-    if (within < shape->data || (within - shape->data) % shape->size != 0 || i >= shape->count) {
+    uint32_t rest = within - shape->data;
+    uint32_t i = (uint32_t)((uint64_t)rest * shape->inverse >> 32);
+    if (within < shape->data || i * shape->size != rest || i >= shape->count) {
         return false;
     }
     ret->header = &small_at(ret->page)->blocks[i];
@@ -236,6 +237,20 @@ void *kin__block_new(size_t size, kin__type type)
     return make(size, type, &it) ? it.at : NULL;
 }
 
+static kin__ref ref_to(const char *p, const block *header)
+{
+    kin__ref generation = BLOCK_GENERATION(atomic_load(&header->state));
+    return generation << REF_OFFSET_BITS | (uint64_t)(p - (char *)base()) / 16;
+}
+
+void *kin__block_new_ref(size_t size, kin__type type, kin__ref *ret_ref)
+{
+    made it;
+    bool is_made = make(size, type, &it);
+    *ret_ref = is_made ? ref_to(it.at, it.header) : 0;
+    return is_made ? it.at : NULL;
+}
+
 static bool make_zeroed(size_t size, kin__type type, size_t from, made *ret)
 {
     if (!make(size, type, ret)) {
@@ -263,12 +278,15 @@ static void give(block *header)
     KIN__STEP("block.given");
 }
 
-void kin__block_give(void *p)
+kin__ref kin__block_give(void *p)
 {
     place at;
-    if (locate(p, &at)) {
-        give(at.header);
+    if (!locate(p, &at)) {
+        return 0;
     }
+    kin__ref ref = ref_to(p, at.header); /* now: it may be freed as soon as it is given */
+    give(at.header);
+    return ref;
 }
 
 void *kin__block_new_given(size_t size, kin__type type)
@@ -364,11 +382,6 @@ static bool free_at(const place *at, uint64_t state, kin__id self)
     return true;
 }
 
-int kin__block_free(void *p)
-{
-    return kin__block_free_type(p, 0);
-}
-
 int kin__block_free_type(void *p, kin__type type)
 {
     place at;
@@ -386,6 +399,11 @@ int kin__block_free_type(void *p, kin__type type)
     return 0;
 }
 
+int kin__block_free(void *p)
+{
+    return kin__block_free_type(p, 0);
+}
+
 bool kin__block_discard(kin__ref ref)
 {
     place at;
@@ -399,51 +417,44 @@ bool kin__block_discard(kin__ref ref)
 kin__ref kin__block_ref(const void *p)
 {
     place at;
-    if (!locate(p, &at)) {
-        return 0;
-    }
-    uint64_t offset = (uint64_t)((const char *)p - (char *)base()) / 16;
-    return offset | (kin__ref)BLOCK_GENERATION(atomic_load(&at.header->state)) << REF_OFFSET_BITS;
+    return locate(p, &at) ? ref_to(p, at.header) : 0;
 }
 
-static int fail_ref(int code, int *ret_code, const char *why, const void *p)
+/* 0: it is that block still; or a code, and why. */
+static int look_up(kin__ref ref, kin__type type, const char **ret_why)
 {
-    if (ret_code != NULL) {
-        *ret_code = code;
+    place at;
+    if (ref == 0 || !locate(address_of(ref), &at)) {
+        *ret_why = "is no block";
+        return KIN_ECORRUPT;
     }
-    return kin__fail(code, "the shared block at %p %s", p, why);
+    uint64_t state = atomic_load(&at.header->state);
+    if (BLOCK_GENERATION(state) != ref >> REF_OFFSET_BITS || !BLOCK_IS_HELD(state)) {
+        *ret_why = "was freed";
+        return KIN_EFREED;
+    }
+    *ret_why = "is of another kind";
+    uint64_t found = atomic_load(&at.header->shape) & 0xff;
+    return type == 0 || found == (uint64_t)type ? 0 : KIN_ECORRUPT;
 }
 
 void *kin__block_at(kin__ref ref, kin__type type, int *ret_code)
 {
-    place at;
-    char *p = address_of(ref);
-    if (ref == 0 || !locate(p, &at)) {
-        (void)fail_ref(KIN_ECORRUPT, ret_code, "is no block", p);
-        return NULL;
+    const char *why;
+    int rv = look_up(ref, type, &why);
+    if (rv == 0) {
+        return address_of(ref);
     }
-    uint64_t state = atomic_load(&at.header->state);
-    if (BLOCK_GENERATION(state) != ref >> REF_OFFSET_BITS || !BLOCK_IS_HELD(state)) {
-        (void)fail_ref(KIN_EFREED, ret_code, "was freed", p);
-        return NULL;
+    if (ret_code != NULL) {
+        *ret_code = rv;
     }
-    if (type != 0 && (atomic_load(&at.header->shape) & 0xff) != (uint64_t)type) {
-        (void)fail_ref(KIN_ECORRUPT, ret_code, "is of another kind", p);
-        return NULL;
-    }
-    return p;
+    (void)kin__fail(rv, "the shared block at %p %s", (void *)address_of(ref), why);
+    return NULL;
 }
 
 void *kin__block_find(kin__ref ref, kin__type type)
 {
-    place at;
-    char *p = address_of(ref);
-    if (ref == 0 || !locate(p, &at)) {
-        return NULL;
-    }
-    uint64_t state = atomic_load(&at.header->state);
-    bool same = BLOCK_GENERATION(state) == ref >> REF_OFFSET_BITS && BLOCK_IS_HELD(state);
-    return same && (atomic_load(&at.header->shape) & 0xff) == (uint64_t)type ? p : NULL;
+    return look_up(ref, type, &(const char *){ NULL }) == 0 ? address_of(ref) : NULL;
 }
 
 void *kin__block_shared(kin__ref ref, kin__type type, size_t *ret_size)

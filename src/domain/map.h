@@ -70,9 +70,10 @@ typedef struct small_page {
 } small_page;
 
 typedef struct class_shape {
-    uint32_t size;  /* of a block */
-    uint32_t count; /* of blocks in a page */
-    uint32_t data;  /* where the first one begins */
+    uint32_t size;    /* of a block */
+    uint32_t count;   /* of blocks in a page */
+    uint32_t data;    /* where the first one begins */
+    uint32_t inverse; /* 2^32 / size, rounded up: for what is less than a page it divides exactly */
 } class_shape;
 
 /* ---- a slot of the process table --------------------------------------------------------- */

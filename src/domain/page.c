@@ -32,7 +32,8 @@
 /* Multiples of 64 from 64 on, the larger ones as a page divides. */
 #define SHAPE(size)                                                                                \
     {                                                                                              \
-        size, COUNT(size), (HEADER(COUNT(size)) + 63) / 64 * 64                                    \
+        size, COUNT(size), (HEADER(COUNT(size)) + 63) / 64 * 64,                                   \
+            (uint32_t)((((uint64_t)1 << 32) + (size)-1) / (size))                                  \
     }
 #define HEADER(count) (uint32_t)(sizeof(small_page) + (count) * sizeof(block))
 #define COUNT(size) (uint32_t)((PAGE_SIZE - sizeof(small_page) - 48) / ((size) + sizeof(block)))

@@ -130,14 +130,17 @@ typedef uint64_t kin__ref;
  * sentence: KIN_ENOMEM. */
 void *kin__block_new(size_t size, kin__type type);
 
+/* The same, and what it is called. */
+void *kin__block_new_ref(size_t size, kin__type type, kin__ref *ret_ref);
+
 /* The same, with zeros from `from` on: written, unless it is fresh from the kernel. */
 void *kin__block_new_zeroed(size_t size, kin__type type, size_t from);
 
 /* All of it zeros, and the family's already. */
 void *kin__block_new_given(size_t size, kin__type type);
 
-/* Hands a block of this process to the family: from now on it lives until it is freed. */
-void kin__block_give(void *block);
+/* Hands a block of this process to the family: from now on it lives until it is freed. Its ref. */
+kin__ref kin__block_give(void *block);
 
 /* The other way: this process answers for a block of the family from now on. False when the block
  * is gone or is somebody else's. */

@@ -20,6 +20,7 @@
  *   R4  A process tells the record only if it watches itself: its forked children crash for
  *       themselves.
  *   R5  A disposition that is not the default one is somebody's, and stays.
+ *   R6  Frames are told down to the thread's floor: what is below is the library's own.
  *
  * dladdr takes the loader's lock, and there is no other way to a module that was loaded a moment
  * ago. Who may hold that lock for ever (a thread that crashed in dlopen waits here) costs the
@@ -89,6 +90,9 @@ static struct {
     char name[NAME];
 } watched;
 
+_Thread_local const void *kin__os_crash_floor; /* R6 */
+atomic_bool kin__os_crash_quietly;
+
 static struct {
     _Atomic uint64_t reporter; /* pid and thread; another pid is that of a parent who crashed */
     volatile sig_atomic_t step;
@@ -96,7 +100,8 @@ static struct {
     const void *entry; /* where the handler returns to: the next frame is the crash */
     ucontext_t *context;
     void *frames[FRAMES];
-    size_t begin; /* of the text, after the process's name */
+    unsigned first; /* of them; before it is the handler */
+    size_t begin;   /* of the text, after the process's name */
     size_t length;
     char bytes[2 * NAME + sizeof((kin__crash *)0)->text];
 } report;
@@ -248,17 +253,27 @@ static void tell_signal(void)
 }
 
 struct walk {
-    void **frames;
-    int taken;
+    uintptr_t floor, last; /* where the frame before ends; UINTPTR_MAX: none, on this stack */
+    unsigned taken;
 };
 
+/* The frames of the handler itself come first; under a sanitizer it was not the kernel who
+ * called. */
 static _Unwind_Reason_Code take_frame(struct _Unwind_Context *frame, void *ctx)
 {
     struct walk *walk = ctx;
+    void *pc = (void *)_Unwind_GetIP(frame);
+    uintptr_t end = (uintptr_t)_Unwind_GetCFA(frame);
+    if (walk->last <= walk->floor && end > walk->floor) {
+        report.frames[--walk->taken] = NULL; /* R6: the floor lies in it */
+        return _URC_END_OF_STACK;
+    }
     if (walk->taken == FRAMES) {
         return _URC_END_OF_STACK;
     }
-    walk->frames[walk->taken++] = (void *)_Unwind_GetIP(frame);
+    report.frames[walk->taken++] = pc;
+    report.first = pc == report.entry ? walk->taken : report.first;
+    walk->last = pc == report.entry ? UINTPTR_MAX : end;
     return _URC_NO_REASON;
 }
 
@@ -266,7 +281,8 @@ static _Unwind_Reason_Code take_frame(struct _Unwind_Context *frame, void *ctx)
  * caller then. The registers are put back for the core. */
 static void take_frames(void)
 {
-    struct walk walk = { .frames = report.frames };
+    struct walk walk = { .floor = (uintptr_t)kin__os_crash_floor, .last = UINTPTR_MAX };
+    report.first = 0;
     memset(report.frames, 0,
            sizeof report.frames); /* what is there counts if we crash on the way */
     mcontext_t *registers = &report.context->uc_mcontext;
@@ -278,21 +294,9 @@ static void take_frames(void)
     *registers = saved;
 }
 
-/* The frames of the handler itself come first; under a sanitizer it was not the kernel who
- * called. */
-static unsigned first_frame(void)
-{
-    for (unsigned i = 0; i < FRAMES; i++) {
-        if (report.frames[i] == report.entry) {
-            return i + 1;
-        }
-    }
-    return 0;
-}
-
 static void name_frames(void)
 {
-    unsigned first = first_frame();
+    unsigned first = report.first;
     for (unsigned i = first; i < FRAMES && report.frames[i] != NULL; i++) {
         const char *pc = report.frames[i];
         if (!add_frame(i - first, i > first ? pc - 1 : pc)) { /* the call, not what follows it */
@@ -310,7 +314,9 @@ static void tell_frames(void)
 static void print(void)
 {
     report.bytes[report.length] = '\n';
-    kin__os_complain(report.bytes, report.length + 1);
+    if (!atomic_load(&kin__os_crash_quietly)) {
+        kin__os_complain(report.bytes, report.length + 1);
+    }
 }
 
 /* R3: blocked, it waits for the handler's return. */
@@ -480,8 +486,7 @@ void kin__os_watch_crashes(kin__crash *record, const char *name, void (*hook)(vo
     watched.record = record;
     watched.hook = hook;
     watched.pid = getpid();
-    for (int i = 0; i < NAME - 1;
-         i++) { /* strncpy is another page of libc, to be mapped: a microsecond */
+    for (int i = 0; i < NAME - 1; i++) { /* strncpy's page of libc, to be mapped, takes 1 us */
         watched.name[i] = *name != '\0' ? *name++ : '\0';
     }
     struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK };

@@ -368,6 +368,13 @@ void kin__os_watch_crashes(kin__crash *record, const char *name, void (*hook)(vo
  * Changes no disposition. */
 void kin__os_prime_crashes(void);
 
+/* Of this thread's frames none is told from the one on that this lies in, as
+ * __builtin_frame_address(0) does; NULL: all are. */
+extern _Thread_local const void *kin__os_crash_floor;
+
+/* Nothing is written to stderr; the record tells it all the same. */
+extern atomic_bool kin__os_crash_quietly;
+
 /* ---- descriptors (descriptor.c) -------------------------------------------------------- */
 
 int kin__os_close(int fd);

@@ -199,9 +199,14 @@ int kin_future_on_done(kin_future *future, kin_done_fn fn, void *ctx)
 
 /* ---- for who waits --------------------------------------------------------------------------- */
 
+bool kin__callbacks_are_any(void)
+{
+    return atomic_load(&kin__office_posts) != 0;
+}
+
 bool kin__callbacks_run(kin__ref pool, kin_future *own)
 {
-    if (atomic_load(&kin__office_posts) == 0) {
+    if (!kin__callbacks_are_any()) {
         return false;
     }
     bool any = false;

@@ -14,16 +14,25 @@
 
 /* ---- in the supervisor ----------------------------------------------------------------------- */
 
+const char *kin__task_own_name(const kin__task *task, size_t *ret_length)
+{
+    size_t room = kin__block_size(task) - sizeof *task;
+    size_t size = task->name_size;
+    bool whole =
+        size != 0 && size <= KIN__TASK_NAME && task->size <= room && size <= room - task->size;
+    *ret_length = whole ? size - 1 : 0;
+    return whole ? (const char *)task->args + task->size : "";
+}
+
 /* The task's own name, or its function's; "" when neither is known. */
 static void name_of(const kin__task *task, char *name, size_t size)
 {
-    size_t room = kin__block_size(task) - sizeof *task;
+    size_t length;
+    const char *own = kin__task_own_name(task, &length);
     kin_fn fn;
     name[0] = '\0';
-    if (task->name_size != 0) {
-        bool whole = task->size <= room && task->name_size <= room - task->size;
-        (void)snprintf(name, size, "%.*s", whole ? (int)task->name_size - 1 : 0,
-                       (const char *)task->args + task->size);
+    if (length != 0) {
+        (void)snprintf(name, size, "%.*s", (int)length, own);
     } else if (kin__func_unpack(task->function, &fn) == 0) {
         kin__os_symbol_name((uintptr_t)fn, name, size);
     }

@@ -296,6 +296,8 @@ int kin_futures_wait(kin_future *const futures[], size_t n, kin_return_when when
 
 /* ---- for kin_wait ---------------------------------------------------------------------------- */
 
+/* It calls no callbacks: one might free a future that stands among the things of the same call. */
+
 /* The supervisor might be killed before he ends it: then only a look tells. */
 static int look_at_future(kin_waitable *thing, bool first, bool *ret_held)
 {

@@ -137,6 +137,7 @@ void kin__callback_cancel(struct kin__calling *calling);
 /* Calls what is due at a pool, and the callback of `own` (may be NULL) if that is done. Whether
  * any was called. */
 bool kin__callbacks_run(kin__ref pool, kin_future *own);
+bool kin__callbacks_are_any(void); /* in this process */
 
 /* The pool has died: all are due, and called. */
 void kin__callbacks_forsake(kin__ref pool);

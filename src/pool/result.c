@@ -21,6 +21,11 @@ static const struct {
     [KIN__LOST_UNBEGUN] = { KIN_EBROKEN, "the pool is broken: its initializer failed" },
 };
 
+int kin__task_code_of(enum kin__task_reason reason)
+{
+    return losses[reason].code;
+}
+
 /* Says why it was lost; a block is not to be trusted. */
 static int fail_lost(kin__task *task, uint64_t state)
 {

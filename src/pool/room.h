@@ -253,6 +253,9 @@ int kin__task_results(kin__task *task, kin_obj list, size_t n);
 /* Whether it is over, and badly. */
 bool kin__task_failed(const kin__task *task);
 
+/* Of a task that was lost for this reason. */
+int kin__task_code_of(enum kin__task_reason reason);
+
 /* How much of `small` is its result. */
 size_t kin__task_small_size(const kin__task *task);
 
@@ -356,6 +359,9 @@ typedef struct kin__death {
     int64_t limit;           /* he was ended for the task took longer; 0: he was not */
     bool out_of_memory;
 } kin__death;
+
+/* What its submitter called it, without a 0; "": nothing. */
+const char *kin__task_own_name(const kin__task *task, size_t *ret_length);
 
 /* The same as why his task was lost. */
 const kin__loss *kin__failure_write(const kin__task *task, const kin__death *death,

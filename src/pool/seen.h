@@ -60,6 +60,8 @@ typedef struct kin__diary {
     _Atomic int64_t task;       /* since when he runs one; 0: none */
     _Atomic uint64_t waited;    /* that one, in ns */
     _Atomic uintptr_t function; /* and it is this */
+    _Atomic int lost;           /* the supervisor's: the code of a task that died with him */
+    char name[KIN__TASK_NAME];  /* of its own; or "" */
     bool again;                 /* he is not the first here */
     kin__journal journal;
 } kin__diary;
@@ -78,6 +80,7 @@ void kin__trace_life(kin_pool *pool, unsigned index);
 void kin__trace_death(kin_pool *pool, unsigned index, int code);
 void kin__trace_end(kin_pool *pool);
 void kin__trace_write_due(kin_pool *pool, unsigned index);
+void kin__trace_begin_task(kin__diary *diary, const kin__task *task, kin_fn function);
 void kin__trace_task(kin_pool *pool, unsigned index, int64_t end, int code);
 
 /* ---- stats.c: the hooks of the pool's other files; each does little when nobody looks ---- */
@@ -101,6 +104,10 @@ void kin__seen_starting(kin_pool *pool, unsigned index);
 void kin__seen_started(kin_pool *pool, unsigned index);
 void kin__seen_none_started(kin_pool *pool, unsigned index);
 void kin__seen_gone(kin_pool *pool, unsigned index, int code);
+
+/* In the supervisor: the worker there does not end what he runs. It has this code, or will be tried
+ * again. */
+void kin__seen_lost(kin_pool *pool, unsigned index, int code);
 
 /* In who frees the pool, when all workers are gone. */
 void kin__seen_end(kin_pool *pool);

@@ -105,10 +105,18 @@ void kin__seen_gone(kin_pool *pool, unsigned index, int code)
     }
 }
 
+void kin__seen_lost(kin_pool *pool, unsigned index, int code)
+{
+    if (pool->trace != NULL) {
+        atomic_store(&pool->trace->diaries[index].lost, code);
+    }
+}
+
 void kin__seen_end(kin_pool *pool)
 {
     int code = atomic_load(&pool->phase) == KIN__POOL_OVER ? 0 : -9; /* the kernel killed them */
     for (unsigned i = 0; pool->trace != NULL && i < pool->places; i++) {
+        kin__seen_lost(pool, i, KIN_EBROKEN);
         kin__trace_death(pool, i, code);
     }
     if (pool->trace != NULL) {
@@ -135,8 +143,7 @@ void kin__seen_task(kin_pool *pool, unsigned index, const kin__task *task, kin_f
     if (pool->trace != NULL) {
         kin__diary *diary = &pool->trace->diaries[index];
         atomic_store_explicit(&diary->waited, waited, memory_order_relaxed);
-        atomic_store_explicit(&diary->function, (uintptr_t)(void (*)(void))function,
-                              memory_order_relaxed);
+        kin__trace_begin_task(diary, task, function);
         atomic_store_explicit(&diary->task, now, memory_order_release); /* last */
     }
 }

@@ -18,31 +18,23 @@ static void withdraw(kin__task *task, bool has_future)
     }
 }
 
-int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future, const char *verb)
+/* The task is given away; with a future (or NULL) it stays until that is let go. */
+static int enqueue(kin_pool *pool, kin__task *task, kin_future *future, const char *verb)
 {
-    kin_future *future = kin__os_malloc(sizeof *future);
     if (future == NULL) {
-        kin__task_free(task);
-        return kin__fail(KIN_ENOMEM, "%s: no memory for a future", verb);
-    }
-    kin__ref ref = kin__block_ref(task);
-    *future = (kin_future){ .task = ref, .pool = pool->self };
-    if (ret_future == NULL) {
         atomic_fetch_or(&task->state, KIN__TASK_LET_GO); /* nobody has seen it yet */
     }
     kin__seen_submit(pool, task);
-    kin__block_give(task);
+    kin__ref ref = kin__block_give(task);
     KIN__STEP("submit.given");
     int rv = kin_queue_put_bytes(pool->queue, &ref, sizeof ref, 0);
     if (rv < 0) {
-        withdraw(task, ret_future != NULL);
+        withdraw(task, future != NULL);
     } else {
         kin__pool_offer(pool);
     }
-    if (rv < 0 || ret_future == NULL) {
-        kin__os_free(future);
-    } else {
-        *ret_future = future;
+    if (rv == 0 && future != NULL) {
+        *future = (kin_future){ .task = ref, .pool = pool->self };
     }
     if (rv == KIN_ECLOSED && atomic_load(&pool->why) != 0) {
         return kin__pool_fail_why(pool, verb);
@@ -50,10 +42,25 @@ int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future, c
     return rv == KIN_ECLOSED ? kin__fail(rv, "%s: the pool is closed", verb) : rv;
 }
 
-/* Takes nothing away from the arguments. */
-static int submit(kin_pool *pool, const kin__plan *plan, kin_future **ret_future, const char *verb)
+int kin__pool_submit(kin_pool *pool, kin__task *task, kin_future **ret_future, const char *verb)
 {
-    kin__task *task;
+    kin_future *future = ret_future != NULL ? kin__os_malloc(sizeof *future) : NULL;
+    if (ret_future != NULL && future == NULL) {
+        kin__task_free(task);
+        return kin__fail(KIN_ENOMEM, "%s: no memory for a future", verb);
+    }
+    int rv = enqueue(pool, task, future, verb);
+    if (rv < 0) {
+        kin__os_free(future);
+    } else if (ret_future != NULL) {
+        *ret_future = future;
+    }
+    return rv;
+}
+
+/* Takes nothing away from the arguments. */
+static int make_task(kin_pool *pool, const kin__plan *plan, kin__task **ret_task, const char *verb)
+{
     int rv = kin__obj_check(plan->args, verb);
     if (rv == 0 && plan->fn == NULL) {
         rv = kin__fail(KIN_EINVAL, "%s: the function is NULL", verb);
@@ -61,8 +68,7 @@ static int submit(kin_pool *pool, const kin__plan *plan, kin_future **ret_future
     if (rv == 0 && kin_type_of(plan->args) != KIN_TYPE_TUPLE) {
         rv = kin__fail(KIN_ETYPE, "%s: the arguments are no tuple; see kin_args", verb);
     }
-    rv = rv < 0 ? rv : kin__task_make(pool, plan, &task);
-    return rv < 0 ? rv : kin__pool_submit(pool, task, ret_future, verb);
+    return rv < 0 ? rv : kin__task_make(pool, plan, ret_task);
 }
 
 static int check_options(const kin_pool *pool, const kin_submit_options *options)
@@ -84,12 +90,14 @@ int kin_pool_submit(kin_pool *pool, kin_fn fn, kin_obj args, const kin_submit_op
     const kin_submit_options *how = options != NULL ? options : &defaults;
     struct kin__calling *calling = NULL;
     kin_future *future = NULL;
+    kin__task *task;
     int rv = kin__block_check(pool, KIN__POOL, "kin_pool_submit: the pool");
     const kin__plan plan = { fn, args, KIN__TASK_CALL, how };
     rv = rv < 0 ? rv : check_options(pool, how);
     rv = rv < 0 ? rv : kin__callback_reserve(pool, how->on_done, how->ctx, &calling);
     bool wanted = ret_future != NULL || calling != NULL;
-    rv = rv < 0 ? rv : submit(pool, &plan, wanted ? &future : NULL, "kin_pool_submit");
+    rv = rv < 0 ? rv : make_task(pool, &plan, &task, "kin_pool_submit");
+    rv = rv < 0 ? rv : kin__pool_submit(pool, task, wanted ? &future : NULL, "kin_pool_submit");
     kin__obj_drop(args);
     if (rv < 0) {
         kin__callback_cancel(calling);
@@ -213,6 +221,12 @@ int kin__future_wait(kin_future *future, int64_t deadline, const char *verb)
     return rv;
 }
 
+static int read_result(const kin_future *future, kin__task *task, kin_obj *ret_result)
+{
+    return future->parts != NULL ? kin__parts_result(future->parts, task, ret_result)
+                                 : kin__task_result(task, ret_result);
+}
+
 static int get(kin_future *future, kin_obj *ret_result, int64_t deadline, const char *verb)
 {
     int rv;
@@ -220,13 +234,12 @@ static int get(kin_future *future, kin_obj *ret_result, int64_t deadline, const 
     if (task == NULL) {
         return rv;
     }
+    if (!kin__callbacks_are_any() && kin__task_is_over(task)) { /* nothing to wait for or to call */
+        return read_result(future, task, ret_result);
+    }
     kin__future_hold(future);
     rv = kin__future_wait(future, deadline, verb);
-    task = rv == 0 ? kin__future_task(future, verb, &rv) : NULL;
-    if (task != NULL) {
-        rv = future->parts != NULL ? kin__parts_result(future->parts, task, ret_result)
-                                   : kin__task_result(task, ret_result);
-    }
+    rv = rv < 0 ? rv : read_result(future, task, ret_result);
     kin__future_release(future);
     return rv;
 }
@@ -250,20 +263,22 @@ int kin_future_get(kin_future *future, kin_obj *ret_result, double timeout)
 
 int kin_pool_apply(kin_pool *pool, kin_fn fn, kin_obj args, kin_obj *ret_result)
 {
-    kin_future *future;
+    kin_future future; /* nobody else has it */
+    kin__task *task;
     int rv = kin__block_check(pool, KIN__POOL, "kin_pool_apply: the pool");
     const kin__plan plan = { fn, args, KIN__TASK_CALL, NULL };
     if (rv == 0 && pool->self == kin__worker_pool()) { /* before it is submitted, and run */
         rv = kin__fail(KIN_EDEADLK, "kin_pool_apply: a worker would wait for its own pool");
     }
-    rv = rv < 0 ? rv : submit(pool, &plan, &future, "kin_pool_apply");
+    rv = rv < 0 ? rv : make_task(pool, &plan, &task, "kin_pool_apply");
+    rv = rv < 0 ? rv : enqueue(pool, task, &future, "kin_pool_apply");
     kin__obj_drop(args);
     if (rv < 0) {
         return rv;
     }
     kin_obj result;
-    rv = get(future, &result, KIN__NEVER, "kin_pool_apply");
-    kin_future_free(future);
+    rv = get(&future, &result, KIN__NEVER, "kin_pool_apply");
+    kin__task_let_go(task);
     if (rv < 0) {
         return rv;
     }

@@ -39,6 +39,17 @@ static bool is_out_of_memory(const kin__worker *worker, int code)
     return code == -SIGKILL && kin__os_oom_kills() > worker->ooms;
 }
 
+/* Of what a dead worker ran; it is lost for this, if it is not tried again. */
+static enum kin__task_reason reason_of(const kin_pool *pool, uint64_t condemned)
+{
+    if (atomic_load(&pool->phase) >= KIN__POOL_TERMINATING) {
+        return kin__pool_reason(pool);
+    }
+    return condemned & KIN__TASK_CANCEL    ? KIN__LOST_CANCELLED
+           : condemned & KIN__TASK_OVERRUN ? KIN__LOST_OVERRUN
+                                           : KIN__LOST_CRASHED;
+}
+
 /* What a dead worker ran has come to its end by this, or is tried again. False: he ran nothing. */
 static bool end_task_of(kin_pool *pool, kin__worker *worker, kin__task *task, kin__death *death)
 {
@@ -48,17 +59,18 @@ static bool end_task_of(kin_pool *pool, kin__worker *worker, kin__task *task, ki
     if (kin__task_is_run_by(task, id)) {
         kin__task_begun(task, atomic_load(&worker->pid)); /* he may not have come so far */
     }
-    if (atomic_load(&pool->phase) >= KIN__POOL_TERMINATING) {
-        return kin__task_lose_of(task, id, kin__pool_reason(pool), NULL);
+    enum kin__task_reason reason = reason_of(pool, condemned);
+    kin__seen_lost(pool, (unsigned)(worker - pool->workers), kin__task_code_of(reason));
+    if (reason >= KIN__LOST_CANCELLED) {
+        return kin__task_lose_of(task, id, reason, NULL);
     }
     kin__ref ref = kin__block_ref(task);
     if (kin__task_retry(task, id)) {
         kin__worker_put_back(pool, worker, ref);
         return true;
     }
-    death->limit = condemned & KIN__TASK_OVERRUN ? task->limit : 0;
-    return kin__task_lose_of(task, id, death->limit != 0 ? KIN__LOST_OVERRUN : KIN__LOST_CRASHED,
-                             kin__failure_write(task, death, &room));
+    death->limit = reason == KIN__LOST_OVERRUN ? task->limit : 0;
+    return kin__task_lose_of(task, id, reason, kin__failure_write(task, death, &room));
 }
 
 /* What a worker was running, he will not finish. Whether he was running anything. Once for all: he

@@ -52,10 +52,11 @@ static int set_options(kin_pool *pool, const kin_submit_options *how, kin__task 
 
 kin__task *kin__task_blank(const kin_pool *pool, size_t size, uint16_t kind)
 {
-    kin__task *task = kin__block_new(sizeof *task + size, KIN__TASK);
+    kin__ref ref;
+    kin__task *task = kin__block_new_ref(sizeof *task + size, KIN__TASK, &ref);
     if (task != NULL) {
         memset(task, 0, sizeof *task);
-        atomic_store(&task->state, KIN__TASK_QUEUED_AS(kin__block_ref(task)));
+        atomic_init(&task->state, KIN__TASK_QUEUED_AS(ref)); /* it is nobody else's yet */
         task->pool = pool->self;
         task->submitter = kin__self();
         task->kind = kind;
@@ -175,8 +176,7 @@ static void discard_result(kin__task *task)
 
 void kin__task_free(kin__task *task)
 {
-    size_t room = kin__block_size(task) - sizeof *task;
-    if (!atomic_load(&task->args_read) && task->size <= room) {
+    if (!atomic_load(&task->args_read) && task->size <= kin__block_size(task) - sizeof *task) {
         kin__flat_discard(task->args, task->size);
     }
     discard_result(task);

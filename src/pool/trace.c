@@ -78,7 +78,7 @@ static _Thread_local known names[NAMES];
 static void make_harmless(char *text)
 {
     for (; *text != '\0'; text++) {
-        if (*text < ' ' || *text > '~' || strchr("\"\\}", *text) != NULL) {
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\' || *text == '}') {
             *text = '?';
         }
     }
@@ -176,14 +176,30 @@ static void tell_moment(const kin_pool *pool, unsigned index, int64_t when, cons
     close_event(&pool->trace->diaries[index], put_signed(at, code));
 }
 
+void kin__trace_begin_task(kin__diary *diary, const kin__task *task, kin_fn function)
+{
+    size_t length;
+    const char *name = kin__task_own_name(task, &length);
+    memcpy(diary->name, name, length);
+    diary->name[length] = '\0';
+    make_harmless(diary->name);
+    atomic_store_explicit(&diary->function, (uintptr_t)(void (*)(void))function,
+                          memory_order_relaxed);
+}
+
 void kin__trace_task(kin_pool *pool, unsigned index, int64_t end, int code)
 {
     kin__diary *diary = &pool->trace->diaries[index];
     int64_t begin = atomic_load_explicit(&diary->task, memory_order_relaxed);
     char *at = put_span(open_event(pool, index, "X"), begin, end);
-    at = put(put(at, ",\"name\":\""), name_of(diary->function));
+    at = put(put(at, ",\"name\":\""),
+             diary->name[0] != '\0' ? diary->name : name_of(diary->function));
     at = put_micros(put(at, "\",\"args\":{\"wait\":"), (int64_t)diary->waited);
-    close_event(diary, put_signed(put(at, ",\"code\":"), code));
+    at = put_signed(put(at, ",\"code\":"), code);
+    if (code != 0) {
+        at = put(put(put(at, ",\"error\":\""), kin_errname(code)), "\"");
+    }
+    close_event(diary, at);
     atomic_store_explicit(&diary->task, 0, memory_order_release); /* R2 */
 }
 
@@ -232,6 +248,7 @@ void kin__trace_starting(kin_pool *pool, unsigned index, int64_t now)
     if (!diary->again) {
         tell_name(pool, index, "thread_name", "worker ", index + 1);
     }
+    atomic_store(&diary->lost, 0);
     atomic_store(&diary->life, now);
 }
 
@@ -254,7 +271,8 @@ void kin__trace_death(kin_pool *pool, unsigned index, int code)
     }
     kin__trace_write_due(pool, index);
     if (atomic_load(&diary->task) != 0) { /* R2 */
-        kin__trace_task(pool, index, now, KIN_ECRASHED);
+        int lost = atomic_load(&diary->lost);
+        kin__trace_task(pool, index, now, lost != 0 ? lost : KIN_ECRASHED);
     }
     if (code != 0 && atomic_load(&pool->phase) < KIN__POOL_TERMINATING) {
         tell_moment(pool, index, now, "death", code);

@@ -9,6 +9,7 @@
 #include "seen.h"
 
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 
 static _Thread_local kin__ref pool_of_worker;
@@ -37,7 +38,9 @@ static kin_obj call(job *j, kin_obj args)
     if (c->limit != 0) {
         kin__limit_begin(c->pool, c->me, c->limit);
     }
+    kin__os_crash_floor = __builtin_frame_address(0);
     kin_obj returned = j->fn(args);
+    kin__os_crash_floor = NULL;
     if (kin__worker_pool() == 0) {
         kin__os_leave(0); /* R1 */
     }
@@ -123,7 +126,9 @@ static bool run_task(kin_pool *pool, unsigned index, kin__task *task)
         int code = kin__obj_check(returned, "the task's result");
         returned = kin_error(code, "%s", kin_errmsg());
     }
-    fflush(stdout); /* R2 */
+    if (__fpending(stdout) != 0) { /* R2; the call alone takes its lock */
+        fflush(stdout);
+    }
     kin__seen_task_end(pool, index, kin_is_error(returned) ? kin_error_code(returned) : 0);
     bool ended = finish(pool, index, task, kin__obj_own(returned));
     kin_release(args);

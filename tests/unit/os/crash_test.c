@@ -133,6 +133,39 @@ TEST(a_fault_is_told_with_signal_address_and_frames)
     CHECK_CONTAINS(crash->text, " __libc_start_main");
 }
 
+static WRONG int segfault_above_the_floor(void *ctx)
+{
+    kin__os_crash_floor = __builtin_frame_address(0);
+    volatile int rv = segfault(ctx);
+    kin__os_crash_floor = NULL;
+    return rv;
+}
+
+TEST(frames_are_told_down_to_the_floor)
+{
+    set_the_scene();
+    CHECK_EQ(crash_of(segfault_above_the_floor, NULL), -SIGSEGV);
+    CHECK_CONTAINS(scene->crash.text, "\n  #0 ");
+    CHECK_NULL(strstr(scene->crash.text, " __libc_start_main"));
+    CHECK(UNDER_TSAN || strstr(scene->crash.text, "\n  #2 ") == NULL);
+}
+
+static WRONG int segfault_below_the_floor(void *ctx)
+{
+    kin__os_crash_floor = (char *)__builtin_frame_address(0) -
+                          100000; /* of nobody's frame: the stack has not come there */
+    volatile int rv = segfault(ctx);
+    return rv;
+}
+
+TEST(a_floor_that_the_stack_has_not_come_to_cuts_nothing_off)
+{
+    set_the_scene();
+    CHECK_EQ(crash_of(segfault_below_the_floor, NULL), -SIGSEGV);
+    /* ThreadSanitizer's handler is on the other stack, and its way to this one cannot be told */
+    CHECK(UNDER_TSAN || strstr(scene->crash.text, " __libc_start_main") != NULL);
+}
+
 TEST(the_hook_is_called_when_the_signal_is_told_and_when_the_frames_are)
 {
     set_the_scene();
@@ -249,6 +282,22 @@ TEST(stderr_has_what_the_record_has_and_who_it_was)
     char expected[sizeof scene->crash.text + 1];
     snprintf(expected, sizeof expected, "%s\n", scene->crash.text);
     CHECK_STR(text + strlen(") crashed: "), expected);
+}
+
+static int segfault_quietly(void *ctx)
+{
+    atomic_store(&kin__os_crash_quietly, true);
+    return segfault(ctx);
+}
+
+TEST(a_quiet_process_tells_the_record_alone)
+{
+    set_the_scene();
+    int end;
+    CHECK_STR(printed_by(segfault_quietly, NULL, &end), "");
+    CHECK_EQ(end, -SIGSEGV);
+    CHECK_EQ(scene->crash.published, 2);
+    CHECK_CONTAINS(scene->crash.text, "\n  #0 ");
 }
 
 static int fork_and_crash(void *ctx)

@@ -82,10 +82,22 @@ static __attribute__((no_sanitize("undefined"))) kin_obj segfault(kin_obj args)
     return args;
 }
 
+static __attribute__((noinline)) int dig(int depth)
+{
+    volatile int below = depth > 0 ? dig(depth - 1) : 0;
+    return depth > 0 ? below + 1 : kin_as_int(segfault(kin_none())) != 0;
+}
+
+static kin_obj dig_and_crash(kin_obj args)
+{
+    volatile int found = dig((int)kin_arg_int(args, 0));
+    return kin_int(found);
+}
+
 TEST(a_crash_is_told_with_signal_address_and_frames)
 {
     kin_pool *pool = pool_of(1);
-    kin_future *future = submit_named(pool, segfault, kin_args(), "the crasher");
+    kin_future *future = submit_named(pool, dig_and_crash, kin_args(kin_int(20)), "the crasher");
     kin_failure failure = failure_of(future);
     CHECK_EQ(failure.code, KIN_ECRASHED);
     CHECK_CONTAINS(failure.text, "crashed in the task \"the crasher\": signal 11");
@@ -94,7 +106,8 @@ TEST(a_crash_is_told_with_signal_address_and_frames)
     CHECK_EQ(failure.exitcode, 0);
     CHECK_EQ((int)(failure.address % 4096), 40);
     CHECK_CONTAINS(failure.frames, "#0 ");
-    CHECK_CONTAINS(failure.frames, "\n  #5 ");
+    CHECK_CONTAINS(failure.frames, "\n  #22 "); /* the task's function */
+    CHECK_NULL(strstr(failure.frames, " __libc_start_main"));
     CHECK_GT(strlen(failure.frames), strlen(failure.text) - 60); /* more of them than there */
     kin_failure again = failure_of(future);
     CHECK_PTR(again.frames, failure.frames);
@@ -102,6 +115,39 @@ TEST(a_crash_is_told_with_signal_address_and_frames)
     CHECK_STR(failure.task, "the crasher");
     kin_future_free(future);
     CHECK_EQ(kin__count_alive(), 1);
+}
+
+static void crash_in_a_pool(void)
+{
+    kin_pool *pool = pool_of(1);
+    CHECK_ERROR(kin_pool_apply(pool, segfault, kin_args(), NULL), KIN_ECRASHED);
+    CHECK_CONTAINS(kin_errmsg(), "\n  #0 ");
+    free_whole(pool);
+}
+
+/* How much of that is printed on stderr. */
+static off_t printed_at(int level)
+{
+    char path[] = "/tmp/kin-test-XXXXXX";
+    int file = mkstemp(path);
+    int saved = dup(STDERR_FILENO);
+    CHECK_GE(dup2(file, STDERR_FILENO), 0);
+    kin_log_set_level(level);
+    crash_in_a_pool();
+    kin_log_set_level(KIN_LOG_WARNING);
+    CHECK_GE(dup2(saved, STDERR_FILENO), 0);
+    CHECK_EQ(close(saved), 0);
+    struct stat status;
+    CHECK_EQ(fstat(file, &status), 0);
+    CHECK_EQ(close(file), 0);
+    CHECK_EQ(unlink(path), 0);
+    return status.st_size;
+}
+
+TEST(a_crash_is_printed_unless_the_log_is_off)
+{
+    CHECK_GT((long)printed_at(KIN_LOG_ERROR), 0);
+    CHECK_EQ((long)printed_at(KIN_LOG_OFF), 0);
 }
 
 static kin_obj leave(kin_obj args)

@@ -49,6 +49,24 @@ TEST(each_pool_has_its_own)
     }
 }
 
+TEST(kin_wait_calls_nobody_and_the_look_after_it_does)
+{
+    n = test_shared(sizeof *n);
+    kin_pool *pool = pool_of(1);
+    for (int i = 0; i < 2; i++) {
+        kin_future *future;
+        CHECK_OK(kin_pool_submit(pool, square, kin_args(kin_int(3)), COUNTED, &future));
+        kin_waitable there = kin_future_waitable(future);
+        CHECK_EQ(kin_wait(&there, 1, KIN_FOREVER), 1);
+        CHECK_EQ(*n, i);
+        kin_obj o;
+        CHECK_OK(i == 0 ? kin_future_get(future, &o, 0) : kin_future_wait(future, 0));
+        CHECK_EQ(*n, i + 1);
+        kin_future_free(future);
+    }
+    free_whole(pool);
+}
+
 static int use_the_pool(void *pool)
 {
     CHECK_NULL(kin__office_of_all.posts);

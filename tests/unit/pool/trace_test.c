@@ -9,6 +9,7 @@
 typedef struct event {
     char kind;
     char name[100], said[40]; /* what a name says: args.name */
+    char error[40];           /* args.error, of what failed */
     long pid, tid, worker, code, dropped;
     double begin, span, wait;
 } event;
@@ -74,6 +75,9 @@ static event event_in(const char *line)
     CHECK_NOT_NULL(args);
     if (e.kind == 'M' && strstr(args, "name") != NULL) {
         word_in(args, "name", e.said, sizeof e.said);
+    }
+    if (strstr(args, "\"error\"") != NULL) {
+        word_in(args, "error", e.error, sizeof e.error);
     }
     e.worker = (long)number_in(args, "pid", -1);
     return e;
@@ -243,6 +247,58 @@ TEST(a_task_is_told_with_its_code)
     CHECK_EQ(first(is_task)->code, KIN_EUSER);
 }
 
+static kin_future *submit_named(kin_pool *pool, kin_fn fn, int arg, const char *name)
+{
+    double timeout = strcmp(name, "sloth") == 0 ? 0.01 : 0;
+    kin_future *future;
+    CHECK_OK(kin_pool_submit(pool, fn, kin_args(kin_int(arg)),
+                             KIN_OPT(kin_submit_options, .name = name, .timeout = timeout),
+                             &future));
+    return future;
+}
+
+static void check_told(const char *name, int code)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < n_events; i++) {
+        bool same = is_task(&events[i]) && strcmp(events[i].name, name) == 0;
+        told += same;
+        CHECK_EQ(same ? events[i].code : code, code);
+        CHECK_STR(same ? events[i].error : "", same && code != 0 ? kin_errname(code) : "");
+    }
+    CHECK_EQ(told, 1);
+}
+
+TEST(what_overran_was_cancelled_or_terminated_says_so_under_its_name)
+{
+    begin_trace();
+    kin_pool *pool = pool_of(1);
+    kin_future *future[] = {
+        submit_named(pool, stay, 0, "sloth"),          submit_named(pool, stay, 0, "unwanted"),
+        submit_named(pool, die_of, SIGKILL, "victim"), submit_named(pool, square, 3, "\"}},\n{ \\"),
+        submit_named(pool, stay, 0, "last"),
+    };
+    CHECK_ERROR(kin_future_get(future[0], &(kin_obj){ 0 }, KIN_FOREVER), KIN_EOVERRUN);
+    WAIT_UNTIL(kin_future_running(future[1]));
+    CHECK_OK(kin_future_cancel(future[1], KIN_OPT(kin_cancel_options, .kill = true)));
+    CHECK_OK(kin_future_wait(future[3], KIN_FOREVER));
+    WAIT_UNTIL(atomic_load(&pool->trace->diaries[0].task) != 0);
+    CHECK_OK(kin_pool_terminate(pool));
+    for (int i = 0; i < 5; i++) {
+        (void)kin_future_wait(future[i], KIN_FOREVER);
+        kin_future_free(future[i]);
+    }
+    free_whole(pool);
+    read_trace();
+    CHECK_EQ(count(is_task), 5);
+    check_told("sloth", KIN_EOVERRUN);
+    check_told("unwanted", KIN_ECANCELLED);
+    check_told("victim", KIN_ECRASHED);
+    check_told("???,?{ ?", 0);
+    check_told("last", KIN_ECANCELLED);
+    check_nesting();
+}
+
 TEST(what_could_not_be_written_when_a_worker_left_is_written_at_the_end)
 {
     begin_trace();
@@ -338,6 +394,20 @@ TEST(when_the_supervisor_is_killed_nothing_is_missing_either)
     CHECK_EQ(count(is_task), 1);
     CHECK_EQ(count(is_life), 1);
     CHECK_EQ(first(is_life)->code, -SIGKILL);
+}
+
+TEST(what_runs_when_the_supervisor_is_killed_is_broken)
+{
+    begin_trace();
+    kin_pool *pool = pool_of(1);
+    CHECK_OK(kin_pool_submit(pool, stay, kin_args(), NULL, NULL));
+    WAIT_UNTIL(atomic_load(&pool->trace->diaries[0].task) != 0);
+    kin__os_kill(atomic_load(&pool->nursery), SIGKILL);
+    kin_pool_free(pool);
+    WAIT_UNTIL(test_is_alone());
+    read_trace();
+    CHECK_EQ(count(is_task), 1);
+    CHECK_EQ(first(is_task)->code, KIN_EBROKEN);
 }
 
 TEST(a_trace_that_cannot_be_written_costs_a_warning_and_no_pool)
