@@ -41,8 +41,8 @@ static bool has(const struct list *list, const char *line)
 
 #define DOMAIN "/memfd:kin (deleted)"
 
-/* One descriptor of the domain is left out, the one that rings bells, and the file through which
- * Check talks. */
+/* One descriptor of the domain is left out, the one that rings bells, those by which pollers are
+ * interrupted, and the file through which Check talks. */
 static void list_descriptors(struct list *list)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -51,7 +51,7 @@ static void list_descriptors(struct list *list)
         char target[LINE_SIZE - 32];
         ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1);
         int fd = atoi(entry->d_name);
-        if (n < 0 || fd == dirfd(dir) || fd == kin__os_ringer()) {
+        if (n < 0 || fd == dirfd(dir) || fd == kin__os_ringer() || kin__os_is_seat(fd)) {
             continue;
         }
         target[n] = '\0';

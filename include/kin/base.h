@@ -98,8 +98,23 @@ KIN_API const char *kin_errmsg(void);
 /* Seconds on a clock that never jumps; only differences mean something. */
 KIN_API double kin_now(void);
 
-/* Sleeps, also through signals; 0 and less returns at once. KIN_EINVAL for a NaN. */
+/* Sleeps, also through signals; 0 and less returns at once. KIN_EINVAL for a NaN, KIN_EINTR. */
 KIN_API int kin_sleep(double seconds);
+
+/* Ends the waits of this process: each call of the library that waits, in whichever thread, returns
+ * KIN_EINTR. A thread that does not wait just now gets that from its next call that would have to.
+ * Each thread gets it once, and nothing is lost: call again, and the wait goes on. May be called in
+ * a signal handler. Calls with a timeout of 0 are not interrupted, nor are those that must finish:
+ * kin_pool_new and all _free (of a pool, it ends what runs), and a send that is half done. A
+ * condition's lock is taken again before KIN_EINTR; a barrier is broken, as by a timeout. */
+KIN_API int kin_interrupt(void);
+
+/* From now on Ctrl-C (SIGINT) calls kin_interrupt, instead of ending this process. When it comes
+ * again, a fifth of a second later or more, and no call has returned KIN_EINTR meanwhile, it does
+ * what it does by default: a program that is stuck can be ended. Where SIGINT is ignored (nohup, a
+ * pool's workers) it stays so. Forked children have the handler too, each for itself; they start
+ * with nothing to be told. */
+KIN_API int kin_handle_sigint(void);
 
 /* How many processors this process may use: its affinity, and its cgroup's quota rounded up. */
 KIN_API int kin_cpu_count(void);

@@ -36,8 +36,8 @@ int kin_sleep(double seconds)
     if (kin__deadline(seconds, &deadline) < 0) {
         return kin__fail(KIN_EINVAL, "kin_sleep: not a number of seconds (NaN)");
     }
-    kin__os_sleep_until(deadline);
-    return 0;
+    int rv = kin__os_sleep(deadline);
+    return rv < 0 ? kin__fail(KIN_EINTR, "kin_sleep: interrupted") : 0;
 }
 
 int kin_cpu_count(void)

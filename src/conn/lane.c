@@ -220,7 +220,7 @@ static bool is_ready_soon(kin__lane *lane, bool (*ready)(void *), void *ctx, int
         if (ready(ctx)) {
             return true;
         }
-        rv = kin__gate_sleep(&lane->gate, ticket, until, false);
+        rv = kin__gate_doze(&lane->gate, ticket, until, false);
     }
     return false;
 }
@@ -399,7 +399,10 @@ static int clear_out(const kin__call *call)
             return kin__conn_fail(call->verb, -ETIMEDOUT);
         }
         int64_t until = kin__os_now() + nap;
-        kin__os_sleep_until(until < call->deadline ? until : call->deadline);
+        rv = kin__os_sleep(until < call->deadline ? until : call->deadline);
+        if (rv < 0) {
+            return kin__conn_fail(call->verb, rv);
+        }
     }
 }
 

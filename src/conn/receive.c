@@ -178,6 +178,7 @@ static int answer(const kin__call *call)
     kin_conn *conn = call->conn;
     const kin__bytes parts[2] = { { KIN__ANSWER, 1 }, { NULL, 0 } };
     size_t sent;
+    kin__os_shield(); /* what came is in hand, and would be lost */
     int rv = kin__turn_take(&conn->sending, kin__self(), call->deadline);
     if (rv == 0) {
         rv = conn->broken < 0
@@ -185,6 +186,7 @@ static int answer(const kin__call *call)
                  : kin__stream_write(&conn->stream, parts, NULL, call->deadline, &sent);
         kin__turn_give(&conn->sending);
     }
+    kin__os_unshield();
     return rv < 0 ? kin__conn_fail(call->verb, rv) : 0;
 }
 

@@ -1,17 +1,13 @@
 /* stream.c - bytes over a descriptor, with a deadline.
  *
- * Try first, wait if there was nothing. A socket that may wait without end waits in the call
- * itself. An end of a pipe may block in a read or write whatever we say: so it is polled before
- * each, and is written to in pieces that it has room for then. */
+ * Try first, wait if there was nothing: in poll, since there an interruption ends the wait. An end
+ * of a pipe may block in a read or write whatever we say: so it is polled before each, and is
+ * written to in pieces that it has room for then. A message that has gone in part goes on: with an
+ * interruption in its middle nothing could follow it. */
 #include "conn.h"
 
 #include <errno.h>
 #include <string.h>
-
-static bool may_block(const kin__stream *stream, int64_t deadline)
-{
-    return stream->is_socket && deadline == KIN__NEVER;
-}
 
 static int wait_for(const kin__stream *stream, enum kin__direction direction, int64_t deadline)
 {
@@ -26,7 +22,7 @@ ssize_t kin__stream_read(const kin__stream *stream, void *at, size_t size, int64
     for (;;) {
         ssize_t n = -EAGAIN;
         if (stream->is_socket) {
-            n = kin__os_stream_read(stream->fd, at, size, may_block(stream, deadline));
+            n = kin__os_stream_read(stream->fd, at, size, false);
         }
         if (n != -EAGAIN) {
             return n;
@@ -42,7 +38,7 @@ ssize_t kin__stream_read(const kin__stream *stream, void *at, size_t size, int64
 ssize_t kin__stream_receive(const kin__stream *stream, kin__message *message, int64_t deadline)
 {
     for (;;) {
-        ssize_t n = kin__os_stream_receive(stream->fd, message, may_block(stream, deadline));
+        ssize_t n = kin__os_stream_receive(stream->fd, message, false);
         if (n != -EAGAIN) {
             return n;
         }
@@ -88,14 +84,13 @@ static ssize_t write_some(const kin__stream *stream, const kin__bytes parts[2],
         return rv < 0 ? rv : write_to_pipe(stream->fd, parts);
     }
     return kin__os_stream_write(stream->fd, parts, cargo != NULL ? cargo->fds : NULL,
-                                cargo != NULL ? cargo->n : 0, may_block(stream, deadline));
+                                cargo != NULL ? cargo->n : 0, false);
 }
 
-int kin__stream_write(const kin__stream *stream, const kin__bytes parts[2], const kin__cargo *cargo,
-                      int64_t deadline, size_t *ret_sent)
+/* What is left of two parts. Once the first byte is out there is a shield. */
+static int write_on(const kin__stream *stream, kin__bytes left[2], const kin__cargo *cargo,
+                    int64_t deadline, size_t *ret_sent)
 {
-    kin__bytes left[2] = { parts[0], parts[1] };
-    *ret_sent = 0;
     while (left[0].size + left[1].size > 0) {
         ssize_t n = write_some(stream, left, *ret_sent == 0 ? cargo : NULL, deadline);
         if (n == -EAGAIN && stream->is_socket) {
@@ -104,10 +99,25 @@ int kin__stream_write(const kin__stream *stream, const kin__bytes parts[2], cons
         if (n < 0 && n != -EAGAIN) {
             return (int)n;
         }
+        if (n > 0 && *ret_sent == 0) {
+            kin__os_shield();
+        }
         if (n > 0) {
             *ret_sent += (size_t)n;
             skip(left, (size_t)n);
         }
     }
     return 0;
+}
+
+int kin__stream_write(const kin__stream *stream, const kin__bytes parts[2], const kin__cargo *cargo,
+                      int64_t deadline, size_t *ret_sent)
+{
+    kin__bytes left[2] = { parts[0], parts[1] };
+    *ret_sent = 0;
+    int rv = write_on(stream, left, cargo, deadline, ret_sent);
+    if (*ret_sent > 0) {
+        kin__os_unshield();
+    }
+    return rv;
 }

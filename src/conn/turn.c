@@ -27,7 +27,7 @@ int kin__turn_take(kin__turn *turn, kin__id self, int64_t deadline)
         uint32_t waited_for = seen | WAITED_FOR;
         if (seen == waited_for || atomic_compare_exchange_strong(&turn->word, &seen, waited_for)) {
             int rv = kin__os_wait(&turn->word, waited_for, deadline);
-            if (rv == -ETIMEDOUT) {
+            if (rv == -ETIMEDOUT || rv == -EINTR) {
                 return rv;
             }
         }

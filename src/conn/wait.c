@@ -196,7 +196,7 @@ static int poll_fds(set *s, int64_t until)
     if (rv == -EBADF) {
         return fail_not_open(s);
     }
-    if (rv < 0 && rv != -ETIMEDOUT && rv != -EINTR) {
+    if (rv < 0 && rv != -ETIMEDOUT) {
         return kin__fail_os(rv, "%s: cannot poll %zu descriptors", s->verb, s->n_fds);
     }
     return rv > 0 ? mark(s) : 0;

@@ -51,7 +51,7 @@ static int64_t part_of(int64_t deadline, int n)
 static int reach(const kin__spots *spots, int64_t deadline)
 {
     int rv = -ECONNREFUSED;
-    for (int i = 0; i < spots->n && rv < 0; i++) {
+    for (int i = 0; i < spots->n && rv < 0 && rv != -EINTR; i++) {
         int fd = kin__os_net_socket(&spots->at[i]);
         rv = fd;
         if (fd >= 0) {

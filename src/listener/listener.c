@@ -239,9 +239,12 @@ static int accept_until(kin_listener *l, kin_conn **ret_conn, int64_t deadline)
         }
         int watch = l->watch;
         pthread_mutex_unlock(&mutex);
-        (void)kin__os_stream_wait(watch, KIN__READ, deadline);
+        int rv = kin__os_stream_wait(watch, KIN__READ, deadline);
         late = kin__os_now() >= deadline;
         pthread_mutex_lock(&mutex);
+        if (rv == -EINTR) {
+            return kin__fail(KIN_EINTR, "%s: interrupted while waiting", verb_accept);
+        }
     }
     return code;
 }

@@ -1,15 +1,13 @@
 /* descriptor.c - pipes, waiting for descriptors, reading and writing, and stderr. */
-#include "room.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND INT64_C(1000000000)
 #define FEW 16 /* descriptors that need no memory */
 
 int kin__os_close(int fd)
@@ -46,46 +44,17 @@ bool kin__os_is_terminal(int fd)
 
 /* ---- waiting -------------------------------------------------------------------------- */
 
-/* What is left until the deadline; NULL without one. */
-static const struct timespec *time_left(int64_t deadline, struct timespec *room)
-{
-    if (deadline == KIN__NEVER) {
-        return NULL;
-    }
-    int64_t left = deadline - kin__os_now();
-    left = left > 0 ? left : 0;
-    *room = (struct timespec){ .tv_sec = left / SECOND, .tv_nsec = left % SECOND };
-    return room;
-}
-
-static int poll_until(struct pollfd *polled, int n, int64_t deadline)
-{
-    struct timespec room;
-    for (;;) {
-        int rv = ppoll(polled, (nfds_t)n, time_left(deadline, &room), NULL);
-        if (rv != 0) {
-            return rv < 0 ? -errno : rv;
-        }
-        if (kin__os_now() >= deadline) { /* a timer may be early by a hair */
-            return -ETIMEDOUT;
-        }
-    }
-}
-
 int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline)
 {
-    struct pollfd few[FEW];
+    struct pollfd few[FEW + 1];
     struct pollfd *polled = few;
-    if (KIN__FAULT(KIN__FAULT_CALL)) {
-        return -EINTR; /* what every caller must expect */
-    }
-    if (n > FEW && (polled = kin__os_malloc((size_t)n * sizeof *polled)) == NULL) {
+    if (n > FEW && (polled = kin__os_malloc(((size_t)n + 1) * sizeof *polled)) == NULL) {
         return -ENOMEM;
     }
     for (int i = 0; i < n; i++) {
         polled[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
     }
-    int rv = poll_until(polled, n, deadline);
+    int rv = kin__os_poll_until(polled, n, deadline);
     for (int i = 0; i < n && rv > 0; i++) {
         rv = polled[i].revents & POLLNVAL ? -EBADF : rv;
     }
@@ -100,14 +69,11 @@ int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline)
 
 int kin__os_poll_stdio(const int fds[3], bool ret_ready[3], int64_t deadline)
 {
-    if (KIN__FAULT(KIN__FAULT_CALL)) {
-        return -EINTR;
-    }
-    struct pollfd polled[3];
+    struct pollfd polled[3 + 1];
     for (int i = 0; i < 3; i++) {
         polled[i] = (struct pollfd){ .fd = fds[i], .events = i == 0 ? POLLOUT : POLLIN };
     }
-    int rv = poll_until(polled, 3, deadline);
+    int rv = kin__os_poll_until(polled, 3, deadline);
     for (int i = 0; i < 3 && rv > 0; i++) {
         rv = polled[i].revents & POLLNVAL ? -EBADF : rv;
     }

@@ -2,16 +2,13 @@
  *
  * The futexes are shared ones (no FUTEX_PRIVATE_FLAG): the word lies in memory of several
  * processes, and the kernel finds it by its page in the file. */
-#include "room.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-
-#define SECOND INT64_C(1000000000)
 
 _Static_assert(sizeof(_Atomic uint32_t) == 4, "a futex word is four bytes");
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "words in shared memory must be lock-free");
@@ -21,12 +18,17 @@ int kin__os_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
     if (KIN__FAULT(KIN__FAULT_CALL)) {
         return 0; /* woken for no reason, as the kernel may */
     }
-    struct timespec until = { .tv_sec = deadline / SECOND, .tv_nsec = deadline % SECOND };
-    const struct timespec *timeout = deadline == KIN__NEVER ? NULL : &until;
-    /* FUTEX_WAIT would take a relative time; the bitset form takes an absolute one */
-    long rv = syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, timeout, NULL,
-                      FUTEX_BITSET_MATCH_ANY);
-    return rv < 0 ? -errno : 0;
+    int rv = -EAGAIN;
+    while (rv == -EAGAIN || rv == -EINTR) {
+        if (atomic_load(word) != expected) {
+            return -EAGAIN;
+        }
+        if (kin__os_interrupted()) {
+            return -EINTR;
+        }
+        rv = kin__os_sleep_on(word, expected, deadline);
+    }
+    return rv;
 }
 
 int kin__os_wake(_Atomic uint32_t *word, int n)

@@ -15,7 +15,7 @@
  * Not here.  What an address looks like, and taking over paths: listener/address.c. Bytes on their
  * way: socket.c.
  */
-#include "room.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -242,12 +242,12 @@ int kin__os_net_accept(int socket, kin__net_address *ret_from)
     return kin__os_clear_of_stdio(fd);
 }
 
-/* What is left until a deadline, at least a moment; zeros: it never ends. */
+/* What is left until a deadline, at least a moment, and at most a slice: in between we look
+ * whether we were interrupted. */
 static struct timeval left_until(int64_t deadline)
 {
-    if (deadline == KIN__NEVER) {
-        return (struct timeval){ 0 };
-    }
+    int64_t slice = kin__os_now() + KIN__SLICE;
+    deadline = slice < deadline ? slice : deadline;
     int64_t left = (deadline - kin__os_now()) / 1000;
     left = left > 0 ? left : 1;
     return (struct timeval){ .tv_sec = left / 1000000, .tv_usec = left % 1000000 };
@@ -263,15 +263,15 @@ static int connect_until(int socket, const kin__net_address *at, int64_t deadlin
         if (connect(socket, raw(at), at->size) == 0 || errno == EISCONN) {
             return 0;
         }
-        if (errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY) { /* R1 */
-            return -ETIMEDOUT;
-        }
-        if (errno != EINTR) {
+        bool waited = errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY; /* R1 */
+        if (!waited && errno != EINTR) {
             return -errno;
         }
-        if (kin__os_now() >=
-            deadline) { /* the kernel's shortest time may be longer than a signal's */
+        if (kin__os_now() >= deadline) {
             return -ETIMEDOUT;
+        }
+        if (kin__os_interrupted()) {
+            return -EINTR;
         }
     }
 }

@@ -22,11 +22,10 @@
  * Not here.  What a process is to the family: domain/table.c. Start methods: process/. What is
  * waited for through descriptors: descriptor.c.
  */
-#include "room.h"
+#include "interrupt.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -108,6 +107,7 @@ static void begin_child(void)
     /* what the parent could not flush, it still has and will print itself */
     purge(stdout);
     purge(stderr);
+    kin__os_interrupt_forked();
     for (int i = 0; i < MAX_HOOKS && hooks[i] != NULL; i++) {
         fork_hook hook = hooks[i];
         hook();
@@ -311,8 +311,9 @@ static int nap_until_end(pid_t pid, int64_t deadline, const sigset_t *outside)
         }
         int64_t left = deadline - now;
         struct timespec nap = { .tv_nsec = left < length ? left : length };
-        if (ppoll(NULL, 0, &nap, outside) < 0) {
-            return -errno;
+        (void)ppoll(NULL, 0, &nap, outside);
+        if (kin__os_interrupted()) {
+            return -EINTR;
         }
     }
 }
@@ -328,6 +329,32 @@ static int wait_in_naps(pid_t pid, int64_t deadline)
     return rv;
 }
 
+static int wait_without_pidfd(pid_t pid, int64_t deadline)
+{
+    if (kin__os_slice(deadline) < KIN__NEVER) {
+        return wait_in_naps(pid, deadline);
+    }
+    int rv;
+    do {
+        rv = look_for_end(pid, 0);
+    } while (rv == -EINTR && !kin__os_interrupted());
+    return rv;
+}
+
+/* In poll, since an interruption ends that. A debugger may keep the dead for itself for a while:
+ * then poll says that it has ended before we can see it. */
+static int wait_with_own_pidfd(pid_t pid, int64_t deadline)
+{
+    struct pollfd polled[1 + 1] = { { .fd = kin__os_pidfd(pid), .events = POLLIN } };
+    if (polled[0].fd < 0) {
+        return wait_without_pidfd(pid, deadline);
+    }
+    int rv = kin__os_poll_until(polled, 1, deadline);
+    close(polled[0].fd);
+    rv = rv < 0 ? rv : look_for_end(pid, WNOHANG);
+    return rv == -EAGAIN ? wait_in_naps(pid, deadline) : rv;
+}
+
 int kin__os_wait_child(pid_t pid, int pidfd, int64_t deadline)
 {
     if (pidfd >= 0) {
@@ -335,7 +362,11 @@ int kin__os_wait_child(pid_t pid, int pidfd, int64_t deadline)
         int rv = kin__os_poll(&pidfd, &ended, 1, deadline);
         return rv < 0 ? rv : 0;
     }
-    return deadline == KIN__NEVER ? look_for_end(pid, 0) : wait_in_naps(pid, deadline);
+    int rv = look_for_end(pid, WNOHANG);
+    if (rv != -EAGAIN || deadline == 0) {
+        return rv == -EAGAIN ? -ETIMEDOUT : rv;
+    }
+    return wait_with_own_pidfd(pid, deadline);
 }
 
 int kin__os_reap(pid_t pid, int *ret_status, pid_t *ret_pid)

@@ -103,8 +103,8 @@ int kin__os_shm_unlink_own(const char *name, uint64_t id);
 
 /* ---- waiting on a word in shared memory (futex.c) ------------------------------------- */
 
-/* Sleeps while *word == expected: 0 woken (or for no reason), -EAGAIN it was different at once,
- * -ETIMEDOUT, -EINTR a signal handler ran. */
+/* Sleeps while *word == expected: 0 woken (or for no reason), -EAGAIN it was different,
+ * -ETIMEDOUT, -EINTR this process was interrupted, and *word was still `expected`. */
 int kin__os_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
 
 /* Wakes up to `n` sleepers; how many there were. */
@@ -115,6 +115,34 @@ int kin__os_wake(_Atomic uint32_t *word, int n);
 enum kin__change { KIN__ADD, KIN__SET };
 int kin__os_change_and_wake(_Atomic uint32_t *word, enum kin__change change, int n);
 int kin__os_add_and_wake(_Atomic uint32_t *word); /* adds 1 */
+
+/* ---- interruptions (interrupt.c) ------------------------------------------------------- */
+
+/* Ends, from a signal handler or anywhere, the sleeps of this process in kin__os_wait,
+ * kin__os_poll, kin__os_poll_stdio, kin__os_stream_wait, kin__os_wait_child and kin__os_sleep, with
+ * -EINTR. A thread that is in none of them is told in the next one that would last; each thread
+ * once. Nothing else ends these sleeps: not a signal handler by itself. */
+void kin__os_interrupt(void);
+
+/* SIGINT does that from now on; and what it does by default when nobody has been told of the one
+ * before. An ignored one stays ignored. */
+int kin__os_handle_sigint(void);
+
+/* Between the two this thread's sleeps are not interrupted; it is told after that. They nest. */
+void kin__os_shield(void);
+void kin__os_unshield(void);
+
+/* Whether this thread is to be told; the second tells it; the third has it told again, for who
+ * found at the last moment that he has what he slept for. */
+bool kin__os_interrupt_is_due(void);
+bool kin__os_interrupted(void);
+void kin__os_interrupt_again(void);
+
+/* 0 at the deadline, or -EINTR. */
+int kin__os_sleep(int64_t deadline);
+
+/* Whether this descriptor is one of those that stay, by which pollers are woken. */
+bool kin__os_is_seat(int fd);
 
 /* ---- processes (process.c) ------------------------------------------------------------ */
 
@@ -149,7 +177,7 @@ int kin__os_pidfd(pid_t pid);
 bool kin__os_has_ended(pid_t pid, uint64_t ticks);
 
 /* Waits for a child to end without reaping it; pidfd may be -1 where there is none. 0, -ETIMEDOUT,
- * -EINTR, -ECHILD. */
+ * -ECHILD, -EINTR this process was interrupted. */
 int kin__os_wait_child(pid_t pid, int pidfd, int64_t deadline);
 
 /* Reaps a child that has ended: 0 and its wait status, -EAGAIN while it runs, -ECHILD. `pid` may
@@ -270,7 +298,8 @@ int kin__os_stream_look(int fd, kin__stream_info *ret);
  * reads. */
 int kin__os_stream_pair(bool duplex, int ret_ends[2]);
 
-/* Until it can be read or written, or is at its end: 0, -ETIMEDOUT, -EBADF. */
+/* Until it can be read or written, or is at its end: 0, -ETIMEDOUT, -EBADF, -EINTR this process was
+ * interrupted. */
 enum kin__direction { KIN__READ, KIN__WRITE };
 int kin__os_stream_wait(int fd, enum kin__direction direction, int64_t deadline);
 
@@ -382,7 +411,7 @@ bool kin__os_is_terminal(int fd);
 int kin__os_pipe(int ret_ends[2]); /* close-on-exec */
 
 /* Waits until one of `n` descriptors is readable; those below 0 are skipped, and one that was hung
- * up counts as readable. How many are, -ETIMEDOUT, -EINTR, -EBADF. */
+ * up counts as readable. How many are, -ETIMEDOUT, -EBADF, -EINTR this process was interrupted. */
 int kin__os_poll(const int *fds, bool *ret_ready, int n, int64_t deadline);
 
 /* The same for three: whether the first may be written to, and the others read. */

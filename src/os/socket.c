@@ -13,19 +13,16 @@
  * Not here. Sockets whose messages keep their bounds (message.c).
  */
 #include "control.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
-
-#define SECOND INT64_C(1000000000)
 
 /* ---- what a descriptor is ----------------------------------------------------------------- */
 
@@ -88,22 +85,10 @@ int kin__os_stream_pair(bool duplex, int ret_ends[2])
 
 int kin__os_stream_wait(int fd, enum kin__direction direction, int64_t deadline)
 {
-    struct pollfd polled = { .fd = fd, .events = direction == KIN__READ ? POLLIN : POLLOUT };
-    for (;;) {
-        int64_t left = deadline - kin__os_now();
-        left = left > 0 ? left : 0;
-        struct timespec room = { .tv_sec = left / SECOND, .tv_nsec = left % SECOND };
-        int rv = ppoll(&polled, 1, deadline == KIN__NEVER ? NULL : &room, NULL);
-        if (rv > 0) {
-            return polled.revents & POLLNVAL ? -EBADF : 0;
-        }
-        if (rv < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (kin__os_now() >= deadline) {
-            return -ETIMEDOUT;
-        }
-    }
+    short events = direction == KIN__READ ? POLLIN : POLLOUT;
+    struct pollfd polled[1 + 1] = { { .fd = fd, .events = events } };
+    int rv = kin__os_poll_until(polled, 1, deadline);
+    return rv < 0 ? rv : polled[0].revents & POLLNVAL ? -EBADF : 0;
 }
 
 /* ---- reading and writing ------------------------------------------------------------------ */

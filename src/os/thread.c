@@ -2,7 +2,7 @@
  *
  * They block all signals but those of faults, since those are the program's to take. A thread may
  * be ended by what it calls (pthread_exit, pthread_cancel): whoever cares is told by a guard. */
-#include "room.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,6 +15,7 @@
 typedef struct beginning {
     void (*body)(void *ctx);
     void *ctx;
+    uint32_t epoch; /* the interruptions before its birth */
 } beginning;
 
 _Static_assert(sizeof(pthread_t) <= sizeof(uintptr_t), "a thread's handle fits");
@@ -23,6 +24,7 @@ static void *begin(void *at)
 {
     beginning b = *(beginning *)at;
     kin__os_free(at);
+    kin__os_interrupt_know(b.epoch);
     b.body(b.ctx);
     return NULL;
 }
@@ -33,7 +35,7 @@ int kin__os_thread_start(void (*body)(void *ctx), void *ctx)
     if (b == NULL) {
         return -ENOMEM;
     }
-    *b = (beginning){ .body = body, .ctx = ctx };
+    *b = (beginning){ .body = body, .ctx = ctx, .epoch = kin__os_interrupt_epoch() };
     char signals[KIN__SIGNALS_SIZE];
     kin__os_block_signals(signals, sizeof signals);
     pthread_t thread;

@@ -49,7 +49,7 @@ static void help(void *unused)
         kin__gate *gate = &office->crowd.top->told;
         office->sleepers++;
         kin__office_unlock();
-        (void)kin__gate_sleep(gate, ticket, KIN__NEVER, true);
+        (void)kin__gate_doze(gate, ticket, KIN__NEVER, true);
         kin__office_lock();
         office->sleepers--;
     }
@@ -311,7 +311,7 @@ int kin__callbacks_join(kin__ref pool, int64_t deadline)
 {
     int rv = 0;
     kin__office_lock();
-    while (rv != KIN_ETIMEDOUT && !is_settled(kin__post_find(pool))) {
+    while (rv == 0 && !is_settled(kin__post_find(pool))) {
         kin__gate *gate = &office->crowd.top->told;
         uint32_t ticket = kin__gate_ticket(gate);
         unsigned forks = office->forks;
@@ -336,6 +336,7 @@ int kin__callbacks_join(kin__ref pool, int64_t deadline)
     office->unjoined |= kin__post_in_any() && office->helper == KIN__HELPER_AT_WORK;
     kin__office_unlock();
     return settled ? 0
-                   : kin__fail(KIN_ETIMEDOUT,
-                               "kin_pool_join: not all callbacks were called within the timeout");
+           : rv == KIN_ETIMEDOUT
+               ? kin__fail(rv, "kin_pool_join: not all callbacks were called within the timeout")
+               : rv;
 }

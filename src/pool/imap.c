@@ -188,7 +188,7 @@ static int await_chunk(kin__imap *imap, int64_t deadline, size_t *ret_seat)
         return kin__many_next(imap->unordered, deadline, "kin_iter_next", &future, ret_seat);
     }
     int rv = kin__future_wait(imap->at[imap->oldest].future, deadline, "kin_iter_next");
-    if (rv == KIN_ETIMEDOUT || rv == KIN_EDEADLK) {
+    if (rv == KIN_ETIMEDOUT || rv == KIN_EDEADLK || rv == KIN_EINTR) {
         return rv;
     }
     *ret_seat = imap->oldest; /* also when its pool has died: then this chunk says so */

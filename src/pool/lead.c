@@ -44,11 +44,15 @@ static bool go_on(void *ctx)
     if (l->how->progress) {
         kin__progress_show(&l->progress, atomic_load(&l->loop->next), 0);
     }
-    return l->deadline == KIN__NEVER || kin__os_now() < l->deadline;
+    bool late = l->deadline != KIN__NEVER && kin__os_now() >= l->deadline;
+    return !late && !kin__os_interrupt_is_due();
 }
 
 static int fail_late(const lead *l)
 {
+    if (kin__os_interrupted()) {
+        return kin__fail(KIN_EINTR, "%s: interrupted; who is at work ends his share", l->how->verb);
+    }
     return kin__fail(KIN_ETIMEDOUT,
                      "%s: not all was done within the timeout; who is at work ends his share",
                      l->how->verb);
@@ -163,8 +167,7 @@ static int take_part(lead *l)
 {
     kin__runner runner;
     kin__loop_join(l->loop, 0, l->how->function, &runner);
-    bool watches = l->how->progress || l->deadline != KIN__NEVER;
-    if (!kin__loop_take_part(&runner, watches ? go_on : NULL, l)) {
+    if (!kin__loop_take_part(&runner, go_on, l)) {
         return kin__fail(KIN_ESTATE, "%s: this is a child that its function has forked",
                          l->how->verb);
     }

@@ -213,7 +213,7 @@ static int await(kin__many *many, int64_t deadline, const char *verb)
     }
     for (;;) {
         int rv = look(many, deadline);
-        if (any_told(many)) {
+        if (rv != KIN_EINTR && any_told(many)) {
             return 0;
         }
         if (rv < 0) {

@@ -32,10 +32,12 @@ int kin__pool_await(kin_pool *pool, uint32_t phase, int64_t deadline)
         if (gone) {
             return kin__fail(KIN_EBROKEN, "the pool is broken: its supervisor was killed");
         }
-        if (!kin__may_wait(deadline) ||
-            kin__gate_sleep(&pool->changed, ticket, deadline, true) == KIN_ETIMEDOUT) {
-            return kin__fail(KIN_ETIMEDOUT,
-                             "kin_pool_join: the pool has not ended within the timeout");
+        int rv = kin__may_wait(deadline) ? kin__gate_sleep(&pool->changed, ticket, deadline, true)
+                                         : KIN_ETIMEDOUT;
+        if (rv < 0) {
+            return rv != KIN_ETIMEDOUT
+                       ? rv
+                       : kin__fail(rv, "kin_pool_join: the pool has not ended within the timeout");
         }
     }
 }
@@ -138,7 +140,9 @@ int kin_pool_new(kin_pool **ret_pool, const kin_pool_options *options)
 {
     const kin_pool_options defaults = { 0 };
     options = options != NULL ? options : &defaults;
+    kin__os_shield(); /* else it would be half-made */
     int rv = start(ret_pool, options);
+    kin__os_unshield();
     kin__obj_drop(options->initargs);
     kin__obj_drop(options->finalargs);
     return rv;
@@ -226,6 +230,7 @@ void kin_pool_free(kin_pool *pool)
         kin_log(KIN_LOG_ERROR, "%s", kin_errmsg());
         return;
     }
+    kin__os_shield();
     (void)kin_pool_terminate(pool);
     kin__ref self = pool->self;
     (void)kin_pool_join(pool, KIN_FOREVER); /* KIN_EBROKEN: as good as over */
@@ -233,4 +238,5 @@ void kin_pool_free(kin_pool *pool)
         kin__pool_free_parts(pool);
         (void)kin__callbacks_join(self, KIN__NEVER);
     }
+    kin__os_unshield();
 }

@@ -171,7 +171,7 @@ static int await(kin_future *future, kin__task *task, int64_t deadline, const ch
         over = kin__task_is_over(task);
     }
     kin__callbacks_leave(&lobby);
-    if (over) {
+    if (over && rv != KIN_EINTR) {
         return 1;
     }
     return rv == KIN_ETIMEDOUT ? kin__fail(rv, "%s: the task is not done within the timeout", verb)
@@ -278,6 +278,9 @@ int kin_pool_apply(kin_pool *pool, kin_fn fn, kin_obj args, kin_obj *ret_result)
     }
     kin_obj result;
     rv = get(&future, &result, KIN__NEVER, "kin_pool_apply");
+    if (rv == KIN_EINTR) {
+        kin__future_withdraw(&future); /* nobody could get its result */
+    }
     kin__task_let_go(task);
     if (rv < 0) {
         return rv;

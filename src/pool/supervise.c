@@ -308,7 +308,7 @@ static int await_life(kin_pool *pool)
         if (gone) {
             return kin__fail(KIN_EBROKEN, "the pool is broken: its supervisor was killed");
         }
-        (void)kin__gate_sleep(&pool->changed, ticket, KIN__NEVER, true);
+        (void)kin__gate_doze(&pool->changed, ticket, KIN__NEVER, true);
     }
 }
 

@@ -111,7 +111,7 @@ static void find(attempt *a, unsigned index)
         if (!found && !surplus) {
             KIN__STEP("take.asleep");
             kin__note_wait(a->pool);
-            (void)kin__gate_sleep(&a->pool->work, ticket, KIN__NEVER, a->found == KIN__HELD);
+            (void)kin__gate_doze(&a->pool->work, ticket, KIN__NEVER, a->found == KIN__HELD);
             kin__note_woken(a->pool);
         }
     }

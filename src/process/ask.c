@@ -77,10 +77,8 @@ static int await_server(pid_t image)
     int status = 0;
     int64_t deadline = kin__os_now() + PATIENCE;
     int fd = kin__os_pidfd(image);
-    int rv;
-    do {
-        rv = kin__os_wait_child(image, fd, deadline);
-    } while (rv == -EINTR);
+    kin__os_shield();
+    int rv = kin__os_wait_child(image, fd, deadline);
     if (fd >= 0) {
         kin__os_close(fd);
     }
@@ -88,6 +86,7 @@ static int await_server(pid_t image)
         (void)kin__os_kill(image, SIGKILL);
         (void)kin__os_wait_child(image, -1, KIN__NEVER);
     }
+    kin__os_unshield();
     bool reaped = kin__os_reap(image, &status, NULL) == 0;
     if (rv < 0 && rv != -ECHILD) {
         return kin__fail_os(rv, "the fork server has not come as far as kin_init");

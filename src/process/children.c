@@ -292,7 +292,9 @@ static void await_word(kin_process *p)
         int line = p->news;
         bool told;
         pthread_mutex_unlock(&mutex);
+        kin__os_shield();
         int rv = kin__os_poll(&line, &told, 1, deadline);
+        kin__os_unshield();
         pthread_mutex_lock(&mutex);
         kin__process_settle(p);
         if (p->phase == PHASE_OVER && rv < 0 && rv != -EINTR) {
@@ -338,7 +340,10 @@ static int await(kin_process *p, int64_t deadline, const char *verb)
     int rv = kin__os_wait_child(pid, fd < 0 ? -1 : fd, deadline);
     pthread_mutex_lock(&mutex);
     kin__process_settle(p);
-    if (p->phase != PHASE_RUNNING || rv == -EINTR || rv == -ECHILD) {
+    if (p->phase != PHASE_RUNNING || rv == -ECHILD) {
+        if (rv == -EINTR) {
+            kin__os_interrupt_again();
+        }
         rv = 0;
     } else if (rv == -ETIMEDOUT) {
         rv = kin__fail(KIN_ETIMEDOUT, "%s: %s (pid %d) still runs", verb, p->name, (int)pid);
@@ -439,12 +444,14 @@ static void kill_daemons(void)
 void kin__process_end_children(void)
 {
     int rv = 0;
+    kin__os_shield();
     pthread_mutex_lock(&mutex);
     for (kin_process *p; rv == 0 && (p = first_running()) != NULL;) {
         kill_daemons();
         rv = await(p, KIN__NEVER, "the end of this process");
     }
     pthread_mutex_unlock(&mutex);
+    kin__os_unshield();
 }
 
 static int send_signal(kin_process *p, int signal, const char *verb)

@@ -369,8 +369,9 @@ static int kill_served(const kin_process *p, pid_t pid)
     const int *watched = p->sentinel >= 0 ? &p->sentinel : &p->news;
     bool ended;
     (void)kin__os_kill(pid, SIGKILL);
-    while (kin__os_poll(watched, &ended, 1, KIN__NEVER) == -EINTR) {
-    }
+    kin__os_shield();
+    (void)kin__os_poll(watched, &ended, 1, KIN__NEVER);
+    kin__os_unshield();
     return kin__fail(KIN_EBROKEN, "the nursery has ended at once");
 }
 
@@ -441,7 +442,9 @@ bool kin__nursery_has_ended(pid_t nursery, uint64_t started)
 void kin__nursery_see_end(pid_t nursery, uint64_t started)
 {
     if (started == 0) {
+        kin__os_shield();
         (void)kin__os_wait_child(nursery, -1, KIN__NEVER); /* or somebody else has reaped it */
+        kin__os_unshield();
         (void)kin__os_reap(nursery, NULL, NULL);
     }
     while (started != 0 && !kin__os_has_ended(nursery, started)) {

@@ -156,15 +156,6 @@ int kin_process_crash_info(const kin_process *process, kin_crash_info *ret_info)
 
 /* ---- our parent ------------------------------------------------------------------------------ */
 
-static int await_parent(const kin_process *p, int pidfd, int64_t deadline)
-{
-    int rv;
-    do {
-        rv = kin__os_wait_child(p->pid, pidfd, deadline);
-    } while (rv == -EINTR);
-    return rv;
-}
-
 /* Our parent, who is no child of ours: looked at, and never reaped. */
 int kin__process_join_parent(const kin_process *p, int64_t deadline)
 {
@@ -174,9 +165,12 @@ int kin__process_join_parent(const kin_process *p, int64_t deadline)
         rv = 0;
     } else if (fd < 0) {
         rv = kin__fail_os(fd, "kin_process_join: cannot watch %s", p->name);
-    } else if (await_parent(p, fd, deadline) == -ETIMEDOUT) {
-        rv = kin__fail(KIN_ETIMEDOUT, "kin_process_join: %s (pid %d) still runs", p->name,
-                       (int)p->pid);
+    } else {
+        rv = kin__os_wait_child(p->pid, fd, deadline);
+        rv = rv == -ETIMEDOUT ? kin__fail(KIN_ETIMEDOUT, "kin_process_join: %s (pid %d) still runs",
+                                          p->name, (int)p->pid)
+             : rv == -EINTR   ? kin__fail(KIN_EINTR, "kin_process_join: interrupted")
+                              : 0;
     }
     if (fd >= 0) {
         kin__os_close(fd);

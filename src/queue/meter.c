@@ -60,7 +60,9 @@ static bool recount(kin_queue *queue)
 
 static bool begin(kin_queue *queue)
 {
+    kin__os_shield();
     int rv = kin_lock_acquire(&queue->meter.lock, PATIENCE);
+    kin__os_unshield();
     if (rv == KIN_OWNER_DIED) {
         (void)recount(queue);
     }

@@ -129,6 +129,15 @@ typedef struct many {
     size_t done; /* so far */
 } many;
 
+/* Who is told of some that got in is told of an interruption the next time. */
+static ssize_t so_many(size_t done, ssize_t code)
+{
+    if (done > 0 && code == KIN_EINTR) {
+        kin__os_interrupt_again();
+    }
+    return done > 0 ? (ssize_t)done : code;
+}
+
 static int address(const many *m, size_t i, kin__parcel *p)
 {
     if (m->objects == NULL) {
@@ -199,7 +208,7 @@ static ssize_t put_all_small(kin_queue *queue, const many *m, int64_t deadline)
         some = put_small(queue, m, done, deadline);
         done += some > 0 ? (size_t)some : 0;
     }
-    return done > 0 ? (ssize_t)done : some;
+    return so_many(done, some);
 }
 
 static ssize_t put_many(kin_queue *queue, many *m, double timeout)
@@ -217,7 +226,7 @@ static ssize_t put_many(kin_queue *queue, many *m, double timeout)
         bool waits = packed == KIN_EFULL && n > 0; /* the next run waits for memory */
         rv = rv < 0 || waits ? rv : packed;
     }
-    return m->done > 0 ? (ssize_t)m->done : rv;
+    return so_many(m->done, rv);
 }
 
 ssize_t kin_queue_put_many(kin_queue *queue, const kin_obj *objects, size_t n, double timeout)

@@ -144,7 +144,7 @@ int kin__popen_talk(kin_popen *p, int64_t deadline)
         bool ready[3] = { false };
         ssize_t rv = kin__os_poll_stdio(fds, ready, deadline);
         rv = rv > 0 ? move_what_is_ready(p, ready) : rv;
-        if (rv < 0 && rv != -EINTR) {
+        if (rv < 0) {
             return (int)rv;
         }
         if (deadline != KIN__NEVER && kin__os_now() >= deadline && ++late > LATE_MOST) {
@@ -219,6 +219,25 @@ static int begin(kin_popen *p, const void *input, size_t size, bool copy)
     return 0;
 }
 
+/* For who was interrupted and comes back without the input. */
+static bool keep_rest(kin_popen *p)
+{
+    if (p->copy != NULL || p->stdin_fd < 0) {
+        return true;
+    }
+    p->copy = kin__os_malloc(p->n_left);
+    if (p->copy != NULL) {
+        p->left = memcpy(p->copy, p->left, p->n_left);
+    }
+    return p->copy != NULL;
+}
+
+static int talk(kin_popen *p, int64_t deadline)
+{
+    int rv = kin__popen_talk(p, deadline);
+    return rv < 0 ? rv : kin__popen_await(p, deadline);
+}
+
 int kin_popen_communicate(kin_popen *popen, const void *input, size_t size, double timeout,
                           kin_completed_process *ret_completed)
 {
@@ -232,8 +251,13 @@ int kin_popen_communicate(kin_popen *popen, const void *input, size_t size, doub
     if (rv < 0) {
         return rv;
     }
-    rv = kin__popen_talk(popen, deadline);
-    rv = rv < 0 ? rv : kin__popen_await(popen, deadline);
+    rv = talk(popen, deadline);
+    if (rv == -EINTR && !keep_rest(popen)) { /* then it cannot be now */
+        kin__os_interrupt_again();
+        kin__os_shield();
+        rv = talk(popen, deadline);
+        kin__os_unshield();
+    }
     if (rv == -ETIMEDOUT) {
         return kin__fail(KIN_ETIMEDOUT, "kin_popen_communicate: %s (pid %d) is not done",
                          popen->name, (int)popen->pid);

@@ -49,7 +49,7 @@ int kin__popen_await(kin_popen *p, int64_t deadline)
             return 0;
         }
         int rv = kin__os_wait_child(p->pid, fd, deadline);
-        if (rv < 0 && rv != -EINTR && rv != -ECHILD) {
+        if (rv < 0 && rv != -ECHILD) {
             return rv;
         }
         kin__popen_settle(p);

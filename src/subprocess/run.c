@@ -50,9 +50,11 @@ static size_t input_size(const kin_run_options *options)
 
 static void end(kin_popen *p)
 {
+    kin__os_shield();
     if (kin__popen_signal(p, SIGKILL) == 0) {
         (void)kin__popen_await(p, kin__os_now() + GRACE);
     }
+    kin__os_unshield();
 }
 
 static int judge(const kin_popen *p, const kin_run_options *options)

@@ -247,16 +247,20 @@ static int outcome(const visit *v)
     return kin__round_leave(v->rounds, &v->party) ? (int)v->party.cell.index : fail_broken();
 }
 
-/* Our time is over. */
-static int give_up(const visit *v)
+/* Our time is over, or we were interrupted. */
+static int give_up(const visit *v, int why)
 {
     uint64_t seen = kin__round_look(v->rounds);
     while (ROUND(seen) == v->party.round && PHASE(seen) != BROKEN) {
         if (kin__round_break(v->rounds, seen)) {
             (void)outcome(v);
-            return kin__fail(KIN_ETIMEDOUT, "kin_barrier_wait: not all have come in time");
+            return kin__fail(why, "kin_barrier_wait: not all have come %s",
+                             why == KIN_EINTR ? "before an interruption" : "in time");
         }
         seen = kin__round_look(v->rounds);
+    }
+    if (why == KIN_EINTR) {
+        kin__os_interrupt_again();
     }
     return outcome(v);
 }
@@ -275,8 +279,7 @@ static int wait_for_others(visit *v)
         KIN__STEP("barrier.waiting");
         int rv = nap(v, ticket);
         if (rv < 0 && is_still(v)) {
-            int gone = give_up(v);
-            return rv == KIN_ETIMEDOUT || gone >= 0 ? gone : rv;
+            return give_up(v, rv);
         }
     }
     return outcome(v);

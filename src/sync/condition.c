@@ -272,7 +272,7 @@ static bool is_open(const waiter *w)
            !kin__line_is_closing(&w->c->line);
 }
 
-/* Until there is news: 0, or KIN_ETIMEDOUT without a sentence. */
+/* Until there is news: 0; KIN_ETIMEDOUT without a sentence, KIN_EINTR. */
 static int sleep_in_line(waiter *w, int64_t deadline)
 {
     w->awake = kin__may_wait(deadline) && is_open(w) && kin__spin(kin__line_is_told, &w->place);
@@ -310,7 +310,9 @@ static bool has_lock(const waiter *w)
 /* 0 or KIN_OWNER_DIED; KIN_ECLOSED when there is none any more. */
 static int retake(waiter *w)
 {
+    kin__os_shield(); /* who has waited has the lock, whatever ended it */
     int rv = has_lock(w) ? take(w->lock, w->depth) : KIN_ECLOSED;
+    kin__os_unshield();
     if (rv >= 0 && !has_lock(w)) {
         (void)drop(w->lock, &w->depth); /* it is another one, or has ended since */
         rv = KIN_ECLOSED;
@@ -338,6 +340,9 @@ static int come_back(waiter *w, int slept)
         return fail_with_lock(rv > 0); /* R4 */
     }
     if (notified || rv > 0 || slept == 0) {
+        if (slept == KIN_EINTR) {
+            kin__os_interrupt_again();
+        }
         return rv;
     }
     return slept == KIN_ETIMEDOUT ? kin__fail(slept, "kin_condition_wait: nobody notified us")

@@ -219,7 +219,7 @@ static int sleep_for(wait *w, int64_t deadline)
         }
         KIN__STEP("event.asleep");
         int rv = kin__gate_sleep(&w->event->gate, ticket, deadline, false);
-        if (rv < 0 && !is_over(w)) { /* what came at the last moment counts */
+        if (rv == KIN_EINTR || (rv < 0 && !is_over(w))) { /* what came at the last moment counts */
             return rv;
         }
     }

@@ -170,6 +170,17 @@ int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool hel
     if (rv == -ETIMEDOUT) {
         return until == deadline ? KIN_ETIMEDOUT : 0;
     }
-    bool looks_again = rv == 0 || rv == -EAGAIN || rv == -EINTR;
+    if (rv == -EINTR) {
+        return kin__fail(KIN_EINTR, "interrupted while waiting");
+    }
+    bool looks_again = rv == 0 || rv == -EAGAIN;
     return looks_again ? 0 : kin__fail_os(rv, "cannot sleep on a word of the family's memory");
+}
+
+int kin__gate_doze(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held)
+{
+    kin__os_shield();
+    int rv = kin__gate_sleep(gate, ticket, deadline, held);
+    kin__os_unshield();
+    return rv;
 }

@@ -161,12 +161,12 @@ static int give_up(const attempt *a, uint64_t seen)
     return fail_held(a, seen);
 }
 
-/* Says that we sleep, and sleeps until `until`. */
-static void sleep_until(attempt *a, uint64_t seen, int64_t until)
+/* Says that we sleep, and sleeps until `until`: 0, or KIN_EINTR. */
+static int sleep_until(attempt *a, uint64_t seen, int64_t until)
 {
     uint64_t asleep = seen | SLEEPERS | (a->hungry ? HUNGRY : 0);
     if (asleep != seen && !atomic_compare_exchange_strong(&a->mutex->word, &seen, asleep)) {
-        return;
+        return 0;
     }
     KIN__STEP("lock.waiting");
     if (!a->noted) {
@@ -176,6 +176,7 @@ static void sleep_until(attempt *a, uint64_t seen, int64_t until)
     int rv = kin__os_wait(lower_half(a->mutex), (uint32_t)asleep, until);
     a->slept = true;
     a->hungry = a->hungry || (rv == -ETIMEDOUT && is_unheld(asleep));
+    return rv == -EINTR ? kin__fail(KIN_EINTR, "%s: interrupted while waiting", a->what) : 0;
 }
 
 static int nap(attempt *a, uint64_t seen)
@@ -188,9 +189,8 @@ static int nap(attempt *a, uint64_t seen)
     a->hungry_at = a->hungry_at != 0 ? a->hungry_at : now + HUNGER;
     a->hungry = a->hungry || now >= a->hungry_at;
     int64_t longest = a->hungry || a->hungry_at - now > a->nap ? a->nap : a->hungry_at - now;
-    sleep_until(a, seen, a->deadline - now < longest ? a->deadline : now + longest);
     a->nap = a->nap * 2 < KIN__NAP ? a->nap * 2 : KIN__NAP;
-    return 0;
+    return sleep_until(a, seen, a->deadline - now < longest ? a->deadline : now + longest);
 }
 
 static int wait_for(attempt *a)

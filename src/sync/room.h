@@ -112,10 +112,14 @@ static inline uint32_t kin__gate_ticket(kin__gate *gate)
 }
 
 /* Sleeps until the gate is opened after the ticket was taken: 0. Also 0 at a nap's end (when
- * `held`, and that is sooner than the deadline), after a signal handler, and for no reason: look
- * again. KIN_ETIMEDOUT at the deadline, without a sentence, which is the caller's. Callers tell
- * kin_dump of it, by kin__note_wait and kin__note_woken. */
+ * `held`, and that is sooner than the deadline), and for no reason: look again. KIN_ETIMEDOUT at
+ * the deadline, without a sentence, which is the caller's; KIN_EINTR, with one, when this process
+ * was interrupted and the gate was not opened. Callers tell kin_dump of it, by kin__note_wait and
+ * kin__note_woken. */
 int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held);
+
+/* The same of who has nobody to say KIN_EINTR to: an interruption does not end it. */
+int kin__gate_doze(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held);
 
 /* Wakes all sleepers; a load when there are none. Call it after a seq_cst write. */
 void kin__gate_wake(kin__gate *gate);

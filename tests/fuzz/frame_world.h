@@ -311,7 +311,7 @@ static inline int frame_count_descriptors(void)
     }
     (void)poll(all, 1000, 0);
     for (int i = 0; i < 1000; i++) {
-        n += !(all[i].revents & POLLNVAL);
+        n += !(all[i].revents & POLLNVAL) && !kin__os_is_seat(i);
     }
     return n;
 }
