@@ -221,6 +221,13 @@ bool kin__alive(kin__id id)
     if (SLOT_GENERATION(state) != ID_GENERATION(id) || !is_taken(state)) {
         return false;
     }
+    if (kin__os_insured != NULL) { /* trylock would take that away: os/insure.c, R2 */
+        if (SLOT_PHASE(state) == SLOT_LIVE &&
+            !kin__os_has_ended(SLOT_PID(state), atomic_load(&s->start))) {
+            return true;
+        }
+        kin__os_cash_in();
+    }
     int rv = pthread_mutex_trylock(&s->life);
     if (rv != 0 && rv != EOWNERDEAD) {
         return SLOT_PHASE(atomic_load(&s->state)) == SLOT_LIVE; /* R2 */

@@ -58,6 +58,20 @@ int kin__os_change_and_wake(_Atomic uint32_t *word, enum kin__change change, int
     return kin__os_wake(word, INT_MAX);
 }
 
+/* The second number must count for nothing here, so it is for a word that was 1: none of these. */
+int kin__os_clear_and_wake(_Atomic uint32_t *word, int n)
+{
+    int op = FUTEX_OP(FUTEX_OP_SET, 0, FUTEX_OP_CMP_EQ, 1);
+    long rv = KIN__FAULT(KIN__FAULT_CALL)
+                  ? -1
+                  : syscall(SYS_futex, word, FUTEX_WAKE_OP, n, NULL, word, op);
+    if (rv >= 0) {
+        return (int)rv;
+    }
+    atomic_store(word, 0);
+    return kin__os_wake(word, n);
+}
+
 int kin__os_add_and_wake(_Atomic uint32_t *word)
 {
     return kin__os_change_and_wake(word, KIN__ADD, 1);

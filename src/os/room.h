@@ -116,6 +116,9 @@ enum kin__change { KIN__ADD, KIN__SET };
 int kin__os_change_and_wake(_Atomic uint32_t *word, enum kin__change change, int n);
 int kin__os_add_and_wake(_Atomic uint32_t *word); /* adds 1 */
 
+/* The same for a turnstile's word: sets it to 0 and wakes up to `n`. */
+int kin__os_clear_and_wake(_Atomic uint32_t *word, int n);
+
 /* ---- interruptions (interrupt.c) ------------------------------------------------------- */
 
 /* Ends, from a signal handler or anywhere, the sleeps of this process in kin__os_wait,
@@ -143,6 +146,22 @@ int kin__os_sleep(int64_t deadline);
 
 /* Whether this descriptor is one of those that stay, by which pollers are woken. */
 bool kin__os_is_seat(int fd);
+
+/* ---- a thread whose death wakes somebody (insure.c) ------------------------------------ */
+
+#define KIN__SLEEPERS 0x80000000u /* in a word that threads are insured at */
+#define KIN__THREAD 0x3fffffffu   /* whose death concerns it; 0: everybody's */
+
+/* Where this thread is insured; NULL: nowhere. */
+extern _Thread_local _Atomic uint32_t *kin__os_insured;
+
+/* From now on this thread's death wakes one who sleeps on the word, if that names this thread or
+ * none; if this one, it changes the word. This thread's number; 0: it cannot be insured. */
+uint32_t kin__os_insure(_Atomic uint32_t *word);
+void kin__os_uninsure(void);
+
+/* The same, and if the word says KIN__SLEEPERS and this thread, it is 0 then, and one was woken. */
+void kin__os_cash_in(void);
 
 /* ---- processes (process.c) ------------------------------------------------------------ */
 

@@ -1,6 +1,7 @@
 /* queue.c - the life of a queue: making one, closing, freeing, and questions about it. */
 #include "room.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #define RING_FIRST 64u
@@ -47,6 +48,8 @@ static void begin(kin_queue *queue, const kin_queue_options *options)
     atomic_init(&queue->closed, 0);
     atomic_init(&queue->retiring, 0);
     atomic_init(&queue->handed, 0);
+    atomic_store(&queue->takers.word, 0);
+    atomic_store(&queue->givers.word, 0);
     kin__gate_renew(&queue->not_empty);
     kin__gate_renew(&queue->not_full);
     kin__gate_renew(&queue->all_done);
@@ -96,9 +99,8 @@ int kin_queue_close(kin_queue *queue)
         return rv;
     }
     atomic_store(&queue->closed, 1);
-    kin__gate_open(&queue->not_empty);
-    kin__gate_open(&queue->not_full);
-    kin__gate_open(&queue->all_done);
+    KIN__STEP("queue.closed");
+    kin__queue_tell_closed(queue);
     return 0;
 }
 
@@ -142,6 +144,8 @@ void kin_queue_free(kin_queue *queue)
     }
     kin_lock_done(&queue->meter.lock);
     (void)kin__block_discard(self);
+    kin__turnstile_open(&queue->takers, INT_MAX);
+    kin__turnstile_open(&queue->givers, INT_MAX);
     kin__gate_wake(&queue->not_empty);
     kin__gate_wake(&queue->not_full);
     kin__gate_wake(&queue->all_done);

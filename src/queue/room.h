@@ -29,12 +29,14 @@ struct kin_queue {
     uint8_t metered;
     _Atomic uint32_t closed; /* 1, or */
 #define KIN__QUEUE_FREED 2u
-    _Atomic kin__ref first;    /* the ring to take from */
-    _Atomic kin__ref last;     /* hint: the ring to put into */
-    _Atomic kin__ref linking;  /* which ring is last, or one on its way to be: chain.c */
-    _Atomic kin__ref retiring; /* a ring on its way out */
-    _Alignas(64) kin__gate not_empty;
+    _Atomic kin__ref first;           /* the ring to take from */
+    _Atomic kin__ref last;            /* hint: the ring to put into */
+    _Atomic kin__ref linking;         /* which ring is last, or one on its way to be: chain.c */
+    _Atomic kin__ref retiring;        /* a ring on its way out */
+    _Alignas(64) kin__gate not_empty; /* kin_wait's, and of who may not use the next: wait.c */
+    kin__turnstile takers;
     _Alignas(64) kin__gate not_full;
+    kin__turnstile givers;
     kin__gate all_done;
     _Alignas(64) _Atomic uint64_t handed; /* got, and not done with: done.c */
     kin__meter meter;
@@ -86,6 +88,7 @@ int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, k
 void kin__queue_finish(kin_queue *queue, const kin__claim *claim);
 void kin__queue_finished(kin_queue *queue); /* by the ring's own verbs: wakes who waits for it */
 void kin__queue_return(kin_queue *queue, const kin__claim *claim); /* not taken after all */
+void kin__queue_tell_closed(kin_queue *queue);                     /* all who sleep */
 
 /* Memory is out: until some of this queue's may have been given back. KIN_EFULL, KIN_ETIMEDOUT,
  * KIN_ECLOSED; the code that it was out with, if the queue does not wait for memory. */

@@ -1,6 +1,7 @@
-/* wait.c - a queue's two ends, asleep if need be: the chain of rings with a gate at either side.
+/* wait.c - a queue's two ends, asleep if need be: the chain of rings with a gate and a turnstile at
+ * either side.
  *
- * Idea. A call tries; then it spins for some microseconds; then it takes a ticket of the gate,
+ * Idea. A call tries; then it spins for some microseconds; then it announces that it will sleep,
  * tries once more, and sleeps. What it found decides how: empty or full, it sleeps until it is
  * woken; when a cell in its way is held, it naps, and asks after the holder (sync/room.h: the
  * discipline).
@@ -13,17 +14,28 @@
  *       a get does for the dead, and claims nothing.
  *   R5  A take from a queue that can be joined opens all_done: who joins must see that somebody
  *       holds a message now (done.c).
- *   R6  Who waits for room spins until there is some more of it than he needs: to take each cell
- *       the moment that it is free costs both sides its cache line at every message.
+ *   R6  Who waits for room spins until there is some more of it than he needs, and looks rarely in
+ *       a long queue: to take each cell the moment that it is free costs both sides its cache line
+ *       at every message.
+ *   R7  Both ends have a turnstile, too, where a put or a take wakes one (sync/turnstile.c). Who is
+ *       woken leaves it when he is done with his message, and sees then whether there is more for
+ *       another, or some that others hold. At the gates sleep all the rest: kin_wait, takers where
+ *       messages are lent for long (.ack), producers where room is not just cells, and who cannot
+ *       be insured.
+ *   R8  Who finds the queue closed tells all who sleep: who closed it may have died before that.
  *
  * Not here. The cells (ring/), the chain (chain.c).
  */
 #include "../conn/waitable.h"
 #include "room.h"
 
-#include <errno.h>
+#include <limits.h>
+
+#define LONG_QUEUE 64u /* cells: who waits for room there looks rarely */
 
 /* ---- sleeping -------------------------------------------------------------------------------- */
+
+static const kin__want nothing = { .kind = 0 }; /* R4 */
 
 typedef struct attempt {
     kin_queue *queue;
@@ -37,6 +49,12 @@ typedef struct attempt {
 static bool has_waiting_producers(const kin_queue *queue)
 {
     return queue->maxsize != 0 || queue->metered || queue->wait_for_memory;
+}
+
+/* Room is a number of cells, and comes when one is finished. */
+static bool is_plainly_bounded(const kin_queue *queue)
+{
+    return queue->maxsize != 0 && !queue->metered && !queue->wait_for_memory;
 }
 
 static bool try_once(attempt *a, bool ask)
@@ -66,6 +84,15 @@ static bool try_when_roomy(void *ctx)
     bool waits = last != NULL && kin__ring_is_last(last) && a->queue->cells != 0 &&
                  !kin__ring_is_roomy(last, a->queue->cells);
     return !waits && try_once(a, false);
+}
+
+static bool spin(attempt *a)
+{
+    if (a->want != NULL) {
+        return kin__spin_to_take(a->queue, try_in_spin, a);
+    }
+    bool is_long = a->queue->cells == 0 || a->queue->cells >= LONG_QUEUE;
+    return is_long ? kin__spin_rarely(try_when_roomy, a) : kin__spin(try_when_roomy, a);
 }
 
 static int refused(const attempt *a)
@@ -125,13 +152,18 @@ static int fail_freed(const attempt *a)
                      a->want != NULL ? "kin_queue_get" : "kin_queue_put");
 }
 
+static bool is_freed(const attempt *a, bool found)
+{
+    return (!found && atomic_load(&a->queue->closed) == KIN__QUEUE_FREED) ||
+           kin__block_ref(a->queue) != a->self;
+}
+
 static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
 {
     for (bool late = !kin__may_wait(deadline);;) {
         uint32_t ticket = kin__gate_ticket(gate);
         bool found = try_once(a, true);
-        bool freed = !found && atomic_load(&a->queue->closed) == KIN__QUEUE_FREED;
-        if (freed || kin__block_ref(a->queue) != a->self) {
+        if (is_freed(a, found)) {
             return fail_freed(a);
         }
         if (found || late) {
@@ -145,6 +177,50 @@ static int sleep_and_try(attempt *a, kin__gate *gate, int64_t deadline)
         }
         late = rv == KIN_ETIMEDOUT;
     }
+}
+
+/* Where who tries this sleeps; NULL: at the gate. R7. */
+static kin__turnstile *turnstile_of(const attempt *a)
+{
+    kin_queue *queue = a->queue;
+    if (a->want != NULL) {
+        return queue->ack ? NULL : &queue->takers;
+    }
+    return is_plainly_bounded(queue) ? &queue->givers : NULL;
+}
+
+static int sleep_in_turn(attempt *a, kin__turnstile *turnstile, kin__gate *gate, int64_t deadline)
+{
+    bool late = false;
+    bool ask = false;
+    int rv = 0;
+    while (rv == 0) {
+        if (kin__block_ref(a->queue) != a->self) { /* its word is another's now */
+            kin__os_cash_in();
+            return fail_freed(a);
+        }
+        uint32_t seen = kin__turnstile_watch(turnstile);
+        bool found = try_once(a, ask || late);
+        if (is_freed(a, found)) {
+            rv = fail_freed(a);
+        } else if (found || late) {
+            rv = found ? outcome(a) : give_up(a, deadline);
+            break;
+        } else if (seen == 0) {
+            return sleep_and_try(a, gate, deadline);
+        } else {
+            kin__note_wait(a->queue);
+            rv = kin__turnstile_sleep(turnstile, seen, deadline, a->found == KIN__HELD);
+            kin__note_woken(a->queue);
+            late = rv == KIN_ETIMEDOUT;
+            rv = late ? 0 : rv;
+            ask = a->found == KIN__HELD;
+        }
+    }
+    if (rv < 0 && kin__turnstile_is_watched(turnstile)) {
+        kin__turnstile_leave(turnstile, a->found == KIN__NONE);
+    }
+    return rv;
 }
 
 static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
@@ -162,11 +238,35 @@ static int obtain(attempt *a, kin__gate *gate, int64_t deadline)
     if (a->found == KIN__NONE && !kin__may_wait(deadline) && !asks) {
         return give_up(a, deadline);
     }
-    if (kin__may_wait(deadline) && (a->want != NULL ? kin__spin_to_take(a->queue, try_in_spin, a)
-                                                    : kin__spin(try_when_roomy, a))) {
+    if (kin__may_wait(deadline) && spin(a)) {
         return outcome(a);
     }
-    return sleep_and_try(a, gate, deadline);
+    kin__turnstile *turnstile = kin__may_wait(deadline) ? turnstile_of(a) : NULL;
+    if (turnstile == NULL) {
+        return sleep_and_try(a, gate, deadline);
+    }
+    if (!try_once(a, true)) { /* asks after the dead, as long as that is cheap */
+        return sleep_in_turn(a, turnstile, gate, deadline);
+    }
+    return is_freed(a, true) ? fail_freed(a) : outcome(a);
+}
+
+/* What is there still for others, when we have taken what we slept for? */
+static void leave_takers(kin_queue *queue)
+{
+    kin__claim unused;
+    enum kin__found left = kin__chain_take(queue, &nothing, false, &unused);
+    kin__turnstile_leave(&queue->takers, left == KIN__NONE);
+}
+
+/* Is there still room, or may somebody's death make some? */
+static void leave_givers(kin_queue *queue)
+{
+    kin__ring ring = kin__ring_at(atomic_load(&queue->first));
+    bool held = true;
+    bool full = ring.at != NULL && kin__ring_is_full(&ring, queue->cells) &&
+                !kin__ring_is_idle(&ring, &held);
+    kin__turnstile_leave(&queue->givers, full && !held);
 }
 
 /* ---- the two ends ---------------------------------------------------------------------------- */
@@ -178,6 +278,9 @@ int kin__queue_claim(kin_queue *queue, size_t size, int64_t deadline, kin__claim
     kin__taken_from = NULL;
     if (rv == 0) {
         kin__gate_open(&queue->not_empty); /* R1 */
+        kin__turnstile_hold(&queue->takers);
+    } else if (rv == KIN_ECLOSED) {
+        kin__queue_tell_closed(queue); /* R8 */
     }
     return rv;
 }
@@ -191,6 +294,10 @@ void kin__queue_publish(kin_queue *queue, const kin__claim *first, uint32_t n)
         kin__meter_end(queue);
     }
     kin__gate_open(&queue->not_empty);
+    kin__turnstile_release(&queue->takers);
+    if (kin__turnstile_is_watched(&queue->givers)) {
+        leave_givers(queue);
+    }
 }
 
 int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, kin__claim *ret)
@@ -200,9 +307,13 @@ int kin__queue_take(kin_queue *queue, const kin__want *want, int64_t deadline, k
     kin__taken_from = queue;
     if (rv == 0 && has_waiting_producers(queue)) {
         kin__gate_open(&queue->not_full); /* R2 */
+        kin__turnstile_hold(&queue->givers);
     }
     if (rv == 0 && queue->joinable) {
         kin__gate_open(&queue->all_done); /* R5 */
+    }
+    if (rv == KIN_ECLOSED) {
+        kin__queue_tell_closed(queue); /* R8 */
     }
     return rv;
 }
@@ -211,13 +322,27 @@ void kin__queue_finished(kin_queue *queue)
 {
     if (has_waiting_producers(queue)) {
         kin__gate_open(&queue->not_full);
+        kin__turnstile_release(&queue->givers);
     }
     if (atomic_load_explicit(&queue->closed, memory_order_relaxed)) {
         kin__gate_open(&queue->not_empty); /* R3 */
+        kin__turnstile_open(&queue->takers, INT_MAX);
     }
     if (queue->ack) {
         kin__gate_open(&queue->all_done);
     }
+    if (kin__turnstile_is_watched(&queue->takers)) {
+        leave_takers(queue);
+    }
+}
+
+void kin__queue_tell_closed(kin_queue *queue)
+{
+    kin__gate_open(&queue->not_empty);
+    kin__turnstile_open(&queue->takers, INT_MAX);
+    kin__gate_open(&queue->not_full);
+    kin__turnstile_open(&queue->givers, INT_MAX);
+    kin__gate_open(&queue->all_done);
 }
 
 void kin__queue_finish(kin_queue *queue, const kin__claim *claim)
@@ -234,6 +359,11 @@ void kin__queue_return(kin_queue *queue, const kin__claim *claim)
 {
     kin__ring_return(claim);
     kin__gate_open(&queue->not_empty);
+    kin__turnstile_open(&queue->takers, 1);
+    kin__turnstile_release(&queue->givers);
+    if (kin__turnstile_is_watched(&queue->takers)) {
+        leave_takers(queue);
+    }
 }
 
 int kin__queue_await_memory(kin_queue *queue, int64_t deadline, int code)
@@ -260,7 +390,6 @@ int kin__queue_await_memory(kin_queue *queue, int64_t deadline, int code)
 
 static int look_at_queue(kin_waitable *thing, bool first, bool *ret_held)
 {
-    static const kin__want nothing = { .kind = 0 }; /* R4 */
     kin_queue *queue = thing->thing;
     kin__claim unused;
     int rv = first ? kin__block_check(queue, KIN__QUEUE, "the queue") : 0;

@@ -136,6 +136,11 @@ bool kin__spin_aside(bool (*ready)(void *), void *ctx)
     return spin(ready, ctx, PAUSES);
 }
 
+bool kin__spin_rarely(bool (*ready)(void *), void *ctx)
+{
+    return spin(ready, ctx, PAUSES_RARE);
+}
+
 _Thread_local const void *kin__taken_from;
 
 bool kin__spin_to_take(const void *from, bool (*ready)(void *), void *ctx)
@@ -159,14 +164,14 @@ void kin__gate_wake_one(kin__gate *gate)
     }
 }
 
-int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held)
+int kin__sleep_on(_Atomic uint32_t *word, uint32_t seen, int64_t deadline, bool held)
 {
     int64_t until = deadline;
     if (held) {
         int64_t nap_ends = kin__os_now() + KIN__NAP;
         until = nap_ends < deadline ? nap_ends : deadline;
     }
-    int rv = kin__os_wait(&gate->word, ticket, until);
+    int rv = kin__os_wait(word, seen, until);
     if (rv == -ETIMEDOUT) {
         return until == deadline ? KIN_ETIMEDOUT : 0;
     }
@@ -175,6 +180,11 @@ int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool hel
     }
     bool looks_again = rv == 0 || rv == -EAGAIN;
     return looks_again ? 0 : kin__fail_os(rv, "cannot sleep on a word of the family's memory");
+}
+
+int kin__gate_sleep(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held)
+{
+    return kin__sleep_on(&gate->word, ticket, deadline, held);
 }
 
 int kin__gate_doze(kin__gate *gate, uint32_t ticket, int64_t deadline, bool held)

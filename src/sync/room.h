@@ -134,14 +134,55 @@ static inline void kin__gate_open(kin__gate *gate)
  * bells ring. */
 void kin__gate_wake_one(kin__gate *gate);
 
+/* What a gate's sleep is made of: on a word, if it is what was seen. */
+int kin__sleep_on(_Atomic uint32_t *word, uint32_t seen, int64_t deadline, bool held);
+
+/* ---- turnstiles: sleeping where one is woken for each thing that comes (turnstile.c) ---------
+ *
+ * Who waits: watch, look, sleep, and from the beginning; at the end leave, which he may put off
+ * until he is done with what he took. Who gives: claim, hold, publish, release. Nobody who is
+ * insured may ask for long-held locks of libc; kin__alive knows that. */
+typedef struct kin__turnstile {
+    _Atomic uint32_t word; /* zero: nobody sleeps */
+} kin__turnstile;
+
+/* What to sleep on, if the look that comes now finds nothing. 0: this thread cannot be insured,
+ * and sleeps at a gate. */
+uint32_t kin__turnstile_watch(kin__turnstile *t);
+
+/* As kin__gate_sleep. */
+int kin__turnstile_sleep(kin__turnstile *t, uint32_t seen, int64_t deadline, bool held);
+
+/* After a look, and no sleep: nothing is left there, not even what others hold; or there is. */
+void kin__turnstile_leave(kin__turnstile *t, bool nothing_left);
+
+/* Whether this thread has to leave. */
+static inline bool kin__turnstile_is_watched(const kin__turnstile *t)
+{
+    return kin__os_insured == &t->word;
+}
+
+/* A load when nobody sleeps. seq_cst, as the claim before it: who sleeps later sees that. */
+void kin__turnstile_answer(kin__turnstile *t);
+static inline void kin__turnstile_hold(kin__turnstile *t)
+{
+    if (atomic_load(&t->word) != 0) {
+        kin__turnstile_answer(t);
+    }
+}
+void kin__turnstile_open(kin__turnstile *t, int n); /* wakes up to n */
+void kin__turnstile_release(kin__turnstile *t);
+
 /* Looks `ready(ctx)` over and over for some ten microseconds, where a second processor makes that
  * worthwhile, before a sleep would cost fifty. True as soon as it is ready. */
 bool kin__spin(bool (*ready)(void *), void *ctx);
 
 /* The same with fewer looks, for what somebody else is at work on: each look takes the cache line
- * away from him. `near`: he is about to finish. */
+ * away from him. `near`: he is about to finish. `rarely`: the more he has done by then,
+ * the better. */
 bool kin__spin_near(bool (*ready)(void *), void *ctx);
 bool kin__spin_aside(bool (*ready)(void *), void *ctx);
+bool kin__spin_rarely(bool (*ready)(void *), void *ctx);
 
 /* For a message from a queue or a connection. Who takes one after the other looks rarely when there
  * is none: right behind the sender he would take the cache line away from him at each message (8

@@ -15,6 +15,7 @@ struct scene {
     _Atomic int present;
     _Atomic int most;
     _Atomic int over;
+    _Atomic int wakes;
     int rv;
 };
 
@@ -172,6 +173,97 @@ TEST(a_sleeper_of_a_freed_queue_leaves_the_next_one_alone)
         CHECK_EQ(get(s, 0), putting ? KIN_EEMPTY : 9);
         kin_queue_free(s->queue);
     }
+}
+
+/* ---- how many are woken ---------------------------------------------------------------------- */
+
+enum { CROWD = 4, MESSAGES = 20 };
+
+static struct scene *crowds_scene;
+
+static void count_wakes(const char *name)
+{
+    crowds_scene->wakes += strcmp(name, "turnstile.woken") == 0;
+}
+
+static int get_all(void *ctx)
+{
+    crowds_scene = ctx;
+    kin__self();
+    kin__step_hook(count_wakes);
+    int rv;
+    while ((rv = get(crowds_scene, KIN_FOREVER)) >= 0) {
+        crowds_scene->present++;
+    }
+    return rv == KIN_ECLOSED ? 0 : 1;
+}
+
+static bool all_sleep(const pid_t *pids)
+{
+    bool rv = true;
+    for (int i = 0; i < CROWD; i++) {
+        rv = rv && test_is_asleep(pids[i]);
+    }
+    return rv;
+}
+
+static int put_many(void *ctx)
+{
+    crowds_scene = ctx;
+    kin__self();
+    kin__step_hook(count_wakes);
+    int rv;
+    while ((rv = put(crowds_scene, 1, KIN_FOREVER)) >= 0) {
+        crowds_scene->present++;
+    }
+    return rv == KIN_ECLOSED ? 0 : 1;
+}
+
+static void start_crowd(struct scene *s, int (*body)(void *), pid_t pids[CROWD])
+{
+    for (int i = 0; i < CROWD; i++) {
+        pids[i] = test_child(body, s);
+        WAIT_UNTIL(test_is_asleep(pids[i]));
+    }
+    s->wakes = s->present = 0;
+}
+
+static void end_crowd(struct scene *s, const pid_t pids[CROWD])
+{
+    CHECK_OK(kin_queue_close(s->queue));
+    for (int i = 0; i < CROWD; i++) {
+        CHECK_EQ(test_join(pids[i]), 0);
+    }
+    kin_queue_free(s->queue);
+}
+
+TEST(each_message_wakes_one_of_those_who_sleep)
+{
+    struct scene *s = new_scene(0);
+    pid_t pids[CROWD];
+    start_crowd(s, get_all, pids);
+    for (int i = 0; i < MESSAGES; i++) {
+        CHECK_OK(put(s, i, 0));
+        WAIT_UNTIL(s->present == i + 1 && all_sleep(pids));
+        CHECK_EQ(s->wakes, i + 1);
+    }
+    end_crowd(s, pids);
+}
+
+TEST(each_message_that_is_taken_wakes_one_of_those_who_wait_for_room)
+{
+    struct scene *s = new_scene(3);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(put(s, 1, 0));
+    }
+    pid_t pids[CROWD];
+    start_crowd(s, put_many, pids);
+    for (int i = 0; i < MESSAGES; i++) {
+        CHECK_EQ(get(s, 0), 1);
+        WAIT_UNTIL(s->present == i + 1 && all_sleep(pids));
+        CHECK_EQ(s->wakes, i + 1);
+    }
+    end_crowd(s, pids);
 }
 
 /* ---- somebody stops in the middle ------------------------------------------------------------ */

@@ -52,6 +52,9 @@ TEST(a_spin_ends_at_the_first_look_that_finds_it_ready)
     looks = 0;
     CHECK(kin__spin_aside(after, &once));
     CHECK_EQ(looks, 1);
+    looks = 0;
+    CHECK(kin__spin_rarely(after, &once));
+    CHECK_EQ(looks, 1);
 }
 
 TEST(a_spin_finds_what_becomes_ready)
@@ -104,6 +107,20 @@ TEST(a_spin_gives_way_between_its_looks_and_gives_up)
     spin_in_vain(0);
     CHECK_GT(yields, 1);
     CHECK_GT(looks, yields);
+}
+
+TEST(who_looks_rarely_looks_less_often_and_gives_way_as_well)
+{
+    SKIP_ON_ONE_PROCESSOR();
+    spin_in_vain(0);
+    unsigned often = looks;
+    played = true;
+    yields = looks = 0;
+    bool rv = kin__spin_rarely(never, NULL);
+    played = false;
+    CHECK(!rv);
+    CHECK_GT(yields, 1);
+    CHECK_LT(looks, often);
 }
 
 TEST(what_others_compute_meanwhile_does_not_shorten_a_spin_by_much)
