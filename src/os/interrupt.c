@@ -24,9 +24,9 @@
  *   R4  A shield defers it: who cannot be cut short is not told, and what he sleeps in is a plain
  *       sleep. It is told to the next one who can.
  *   R5  What runs in the signal handler are system calls and lock-free atomics.
- *   R6  A seat's number may have been closed by who closes all he finds, and be another's: ringing
- *       is a datagram without a byte, which does nothing to a file, and a seat that polls readable
- *       with nothing in it is given up. A forked child closes its copy if it still is one.
+ *   R6  A seat's number may have been closed by who closes all he finds, and be another's: so
+ *       whether it is one is asked of the kernel before we sit down, ring, read from it, or close
+ *       it; one that is none is given up. A forked child closes its copy.
  *   R7  Where the kernel has no futex_waitv (before 5.16, emulators), or no more descriptors,
  *       sleeps are cut into slices: but only once the process was interrupted, or handles SIGINT.
  *       There the first interruption of one that does not is heard by sleeps that begin after it.
@@ -271,7 +271,7 @@ static int new_socket(void)
     return fd < 0 ? -1 : fd;
 }
 
-/* Whether what has this number is connected to itself. */
+/* Whether what has this number is connected to itself. (Of a socket pair neither has a name.) */
 static bool is_seat(int fd)
 {
     struct sockaddr_un own;
@@ -280,7 +280,8 @@ static bool is_seat(int fd)
     socklen_t peer_size = sizeof peer;
     return getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
            getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 && size == peer_size &&
-           own.sun_family == AF_UNIX && memcmp(&own, &peer, size) == 0;
+           size > sizeof own.sun_family && own.sun_family == AF_UNIX &&
+           memcmp(&own, &peer, size) == 0;
 }
 
 static seat *new_seat(void)
@@ -319,7 +320,7 @@ static seat *take_seat(void)
 static void hush(seat *s, struct pollfd *polled)
 {
     char none;
-    if (recv(polled->fd, &none, sizeof none, MSG_DONTWAIT) < 0) { /* R6 */
+    if (!is_seat(polled->fd) || recv(polled->fd, &none, sizeof none, MSG_DONTWAIT) < 0) { /* R6 */
         atomic_store(&s->fd, -1);
         polled->fd = -1;
     }
@@ -378,7 +379,9 @@ static int poll_on(struct pollfd *polled, int n, int64_t deadline, seat *s)
 /* Something may be ready; or not open: then its number must not become the new socket's. */
 static int poll_before_sitting(struct pollfd *polled, int n, seat *s)
 {
-    polled[n] = (struct pollfd){ .fd = atomic_load(&s->fd), .events = POLLIN };
+    int fd = atomic_load(&s->fd);
+    polled[n] =
+        (struct pollfd){ .fd = fd >= 0 && is_seat(fd) ? fd : -1, .events = POLLIN }; /* R6 */
     int rv = polled[n].fd < 0 ? poll_once(polled, n, 0, s) : 0;
     if (rv == 0 && polled[n].fd < 0) {
         polled[n].fd = new_socket();
@@ -426,7 +429,7 @@ void kin__os_interrupt(void)
     (void)syscall(SYS_futex, &epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
     for (const seat *s = atomic_load(&seats); s != NULL; s = s->next) {
         int fd = atomic_load(&s->maker) == self ? atomic_load(&s->fd) : -1;
-        if (fd >= 0) {
+        if (fd >= 0 && is_seat(fd)) { /* R6 */
             (void)send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL);
         }
     }

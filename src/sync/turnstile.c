@@ -30,7 +30,8 @@
  * Death. Who answers: the word is (1, died), so who was about to sleep does not, and one is woken.
  * Who was woken, before he wrote his number: nobody's stands there, so the next one is woken. Who
  * does not answer: nothing is lost. Who gives, between claim and publish, where the word was 0:
- * whoever looks later sees that it is held.
+ * whoever looks later sees that it is held. But who was woken and is stopped (SIGSTOP, a debugger)
+ * before he leaves is alive: what came lies there until he goes on, or somebody gives again.
  *
  * Not here. Looking (queue/wait.c); proved in tests/model/turnstile.pml. */
 #include "room.h"

@@ -138,6 +138,17 @@ TEST(who_cashes_in_wakes_one_and_is_not_insured_any_more)
     CHECK_EQ(test_join(second), 0);
 }
 
+TEST(a_forked_child_stands_there_by_its_own_number)
+{
+    struct place *p = test_shared(sizeof *p);
+    p->rest = 1;
+    CHECK_EQ(kin__os_insure(&p->word), gettid());
+    CHECK_EQ(test_join(test_child(cash_in, p)), 0);
+    CHECK_PTR(kin__os_insured, &p->word);
+    kin__os_uninsure();
+    CHECK_EQ(test_join(test_child(cash_in, p)), 0);
+}
+
 TEST(cashing_in_is_nothing_where_another_stands_in_the_word)
 {
     _Atomic uint32_t word = KIN__SLEEPERS | 1u;

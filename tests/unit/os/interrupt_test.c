@@ -9,8 +9,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -266,6 +268,72 @@ TEST(a_seat_that_somebody_has_closed_is_done_without)
     CHECK(fcntl(fd, F_GETFD) >= 0); /* it was left alone */
     close(fd);
     close(file);
+    close_ends();
+}
+
+static int look_for_hello(void *ctx)
+{
+    char bytes[8];
+    return read(*(int *)ctx, bytes, sizeof bytes) == 5 && memcmp(bytes, "hello", 5) == 0 ? 0 : 1;
+}
+
+/* The number is a socket's now: what comes there is not ours to read, nor is it ours to close. */
+TEST(what_took_the_number_of_a_seat_loses_nothing)
+{
+    int pair[2];
+    for (int i = 0; i < 2; i++) {
+        open_ends();
+        CHECK_EQ(sleep_in_poll(kin__os_now() + SOON), -ETIMEDOUT);
+        int fd = find_seat();
+        CHECK_GE(fd, 0);
+        CHECK_EQ(
+            socketpair(AF_UNIX, (i == 0 ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0, pair),
+            0);
+        CHECK_EQ(dup2(pair[0], fd), fd);
+        kin__os_interrupt(); /* rings no bell there */
+        char none[8];
+        CHECK(recv(pair[1], none, sizeof none, MSG_DONTWAIT) < 0);
+        CHECK_EQ(write(pair[1], "hello", 5), 5);
+        CHECK_EQ(test_join(test_child(look_for_hello, &fd)), 0);
+        CHECK_EQ(write(pair[1], "hello", 5), 5);
+        CHECK_EQ(sleep_in_poll(KIN__NEVER), -EINTR);
+        CHECK_EQ(sleep_in_poll(kin__os_now() + SOON), -ETIMEDOUT);
+        CHECK_EQ(look_for_hello(&fd), 0);
+        close(fd);
+        close(pair[0]);
+        close(pair[1]);
+        close_ends();
+    }
+}
+
+static void do_nothing(int signal)
+{
+    (void)signal;
+}
+
+/* Also when that happens in the midst of a sleep. */
+TEST(what_takes_the_number_of_a_seat_that_somebody_sits_on_loses_nothing)
+{
+    int pair[2];
+    struct thread t = { .sleep = sleep_in_poll };
+    struct sigaction action = { .sa_handler = do_nothing };
+    CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    open_ends();
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_EQ(pthread_create(&t.thread, NULL, sleep_there, &t), 0);
+    WAIT_UNTIL(t.tid != 0 && test_is_asleep(t.tid));
+    int fd = find_seat();
+    CHECK_GE(fd, 0);
+    CHECK_EQ(write(pair[1], "hello", 5), 5);
+    CHECK_EQ(dup2(pair[0], fd), fd);
+    pthread_kill(t.thread, SIGUSR1); /* the kernel looks again at what has this number */
+    WAIT_UNTIL(find_seat() < 0 && test_is_asleep(t.tid));
+    CHECK_EQ(write(ends[1], "", 1), 1);
+    pthread_join(t.thread, NULL);
+    CHECK_EQ(look_for_hello(&fd), 0);
+    close(fd);
+    close(pair[0]);
+    close(pair[1]);
     close_ends();
 }
 

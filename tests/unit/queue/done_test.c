@@ -209,3 +209,40 @@ TEST(what_a_dead_one_holds_behind_a_living_one_is_there_for_who_does_not_wait)
     CHECK_OK(kin_queue_ack(queue));
     kin_queue_free(queue);
 }
+
+/* ---- who acts as several ----------------------------------------------------------------- */
+
+TEST(each_of_those_whom_a_thread_acts_as_acknowledges_his_own)
+{
+    kin_queue *queue = NULL;
+    kin_obj o;
+    kin__hand hands[2] = { 0 };
+    kin__id guests[2] = { kin__guest_join("ann"), kin__guest_join("bob") };
+    CHECK_OK(kin_queue_new(&queue, KIN_OPT(kin_queue_options, .ack = true)));
+    for (int i = 0; i < 40; i++) { /* more than lie in a hand without memory */
+        CHECK_OK(kin_queue_put(queue, kin_int(i), 0));
+    }
+    for (int i = 0; i < 40; i++) {
+        kin__act_as(guests[i % 2]);
+        kin__hand_swap(&hands[i % 2]);
+        CHECK_OK(kin_queue_get(queue, &o, 0));
+        kin__hand_swap(&hands[i % 2]);
+    }
+    kin__act_as(guests[0]);
+    kin__hand_swap(&hands[0]);
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(kin_queue_ack(queue));
+    }
+    CHECK_ERROR(kin_queue_ack(queue), KIN_ESTATE);
+    kin__hand_swap(&hands[0]);
+    kin__act_as(KIN__NOBODY);
+    kin__guest_end(guests[0]);
+    kin__guest_end(guests[1]);
+    kin__hand_forget(&hands[0]);
+    kin__hand_forget(&hands[1]);
+    for (int i = 0; i < 20; i++) { /* bob's */
+        CHECK_OK(kin_queue_get(queue, &o, KIN_FOREVER));
+        CHECK_EQ(kin_as_int(o) % 2, 1);
+    }
+    kin_queue_free(queue);
+}
