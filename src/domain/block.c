@@ -38,7 +38,10 @@
 
 #include <string.h>
 
+const kin__remote_ops *_Atomic kin__remote;
+
 #define REF_OFFSET_BITS 34 /* in units of 16 bytes: 256 GiB */
+_Static_assert(((uint64_t)GENERATION_MASK << REF_OFFSET_BITS) >> 63 == 0, "no ref has bit 63");
 
 static small_page *small_at(uint64_t index)
 {
@@ -302,6 +305,12 @@ void *kin__block_new_given(size_t size, kin__type type)
 static char *address_of(kin__ref ref)
 {
     return (char *)base() + (ref & (((kin__ref)1 << REF_OFFSET_BITS) - 1)) * 16;
+}
+
+void *kin__block_place(kin__ref ref, size_t size)
+{
+    char *p = address_of(ref);
+    return ref != 0 && kin__in_domain(p, size) ? p : NULL;
 }
 
 /* The header of a ref, if it is that block still and the family's. */

@@ -27,7 +27,7 @@
 /* ---- the header of a block --------------------------------------------------------------
  * It lies apart from the block, so that a user's overrun does not hit it first. */
 typedef struct block {
-    _Atomic uint64_t state; /* freeing << 63 | generation (30 bits) << 32 | owner (0: free) */
+    _Atomic uint64_t state; /* freeing << 63 | generation (29 bits) << 32 | owner (0: free) */
     _Atomic uint64_t shape; /* bytes asked for << 8 | type */
 } block;
 
@@ -35,7 +35,7 @@ typedef struct block {
 #define BLOCK_SHAPE(size, type) ((uint64_t)(size) << 8 | (uint64_t)(type))
 #define BLOCK_OWNER(state) ((uint32_t)(state))
 #define BLOCK_GENERATION(state) ((uint32_t)((state) >> 32) & GENERATION_MASK)
-#define GENERATION_MASK 0x3fffffffu
+#define GENERATION_MASK 0x1fffffffu
 #define BLOCK_FREEING ((uint64_t)1 << 63) /* free, but its owner has still to tidy up: block.c */
 #define BLOCK_IS_HELD(state) (BLOCK_OWNER(state) != KIN__NOBODY && !((state)&BLOCK_FREEING))
 
@@ -83,6 +83,7 @@ typedef struct slot {
     _Alignas(128) _Atomic uint64_t state; /* pid << 32 | generation << 8 | phase */
     _Atomic uint64_t start;               /* when the process started, in ticks */
     _Atomic uint32_t life_is_made;
+    _Atomic uint32_t is_guest;   /* 0 or 1 */
     pthread_mutex_t life;        /* robust; held by a thread of the process: see table.c */
     _Atomic uint64_t name[4];    /* what it is called: who.c */
     _Atomic uint64_t waits_for;  /* the address that a thread of it sleeps for; 0: none */
@@ -191,7 +192,7 @@ static inline kin__id kin__self_if_joined(void)
 }
 
 /* who.c */
-void kin__who_joins(slot *s); /* our slot: with our name, and we sleep for nothing */
+void kin__who_joins(slot *s, const char *name); /* NULL: our own; and he sleeps for nothing */
 
 /* sweep.c */
 void kin__sweep(kin__id dead);

@@ -40,6 +40,21 @@ unsigned kin__count_alive(void);
 /* Called by whoever knows that `pid` has ended (its reaper): sweeps it now. */
 void kin__ended(pid_t pid);
 
+/* ---- guests: those of other machines for whom this process acts (table.c, guise.c) ------- */
+
+/* Lets one in: somebody of the family from then on, until this process ends, or says that he has.
+ * What he has claimed is given back then as a dead process's is. KIN__NOBODY with a sentence. Only
+ * his host ends him, and when no thread acts as him any more. */
+kin__id kin__guest_join(const char *name);
+void kin__guest_end(kin__id guest);
+
+/* Until the next call this thread acts as that guest; KIN__NOBODY: as this process. */
+void kin__act_as(kin__id guest);
+
+/* Who claims what this thread claims: locks, messages, places in a line. As kin__self() for all who
+ * act as nobody else. Blocks are always the process's: they outlive its guests. */
+kin__id kin__actor(void);
+
 /* ---- what they are called, and what they sleep for (who.c) ----------------------------- */
 
 #define KIN__NAME_ROOM 32
@@ -114,15 +129,20 @@ typedef enum kin__type {
     KIN__BARRIER,
     KIN__VALUE,
     KIN__ARRAY,
-    KIN__SEGMENT, /* a name in /dev/shm that goes with its owner (share/shm.c) */
-    KIN__POST,    /* what is on its way between the ends of a pipe (conn/post.c) */
-    KIN__BELL,    /* of who sleeps for several things (sync/bell.c) */
-    KIN__LOOP,    /* indexes that a pool's workers share out (pool/loop.c) */
-    KIN__TOLD,    /* which of many tasks are over (pool/set.c) */
+    KIN__SEGMENT,     /* a name in /dev/shm that goes with its owner (share/shm.c) */
+    KIN__POST,        /* what is on its way between the ends of a pipe (conn/post.c) */
+    KIN__BELL,        /* of who sleeps for several things (sync/bell.c) */
+    KIN__LOOP,        /* indexes that a pool's workers share out (pool/loop.c) */
+    KIN__TOLD,        /* which of many tasks are over (pool/set.c) */
+    KIN__SHARED_DICT, /* these four: collection/ */
+    KIN__SHARED_LIST,
+    KIN__SHARED_SET,
+    KIN__SHARED_NAMESPACE,
     KIN__TYPE_COUNT,
 } kin__type;
 
-/* A block's place and generation in one word: never 0 for a block. */
+/* A block's place and generation in one word: never 0 for a block, and never with the highest bit,
+ * by which words that may hold other things tell them apart (collection/). */
 typedef uint64_t kin__ref;
 
 /* A block of at least `size` bytes (not zeroed, aligned to 16, from 64 bytes up to 64), owned by
@@ -160,6 +180,10 @@ bool kin__block_is_shared(kin__ref ref);
 bool kin__block_share(kin__ref ref);
 
 kin__ref kin__block_ref(const void *block);
+
+/* Where the block of a ref lies, or lay: `size` bytes that can be read, whatever stands there now;
+ * else NULL. It is not looked whether the ref is good. */
+void *kin__block_place(kin__ref ref, size_t size);
 
 /* The block of a ref while it is the one that it names, of that type, and the family's: else NULL,
  * without a sentence. */
@@ -205,6 +229,76 @@ static inline bool kin__in_domain(const void *p, size_t size)
         atomic_load_explicit(&kin__domain_seen, memory_order_acquire); /* pairs with now */
     size_t at = (uintptr_t)p - atomic_load_explicit(&kin__domain_first, memory_order_relaxed);
     return (at < seen && size <= seen - at) || kin__in_domain_now(p, size);
+}
+
+/* ---- things of other machines (manager/remote.c) -------------------------------------------
+ *
+ * What a verb was given may be no thing of the family's memory, and yet be right: a proxy. NULL as
+ * long as this process has none. A verb asks here when it has failed to find the thing:
+ *
+ *     int rv = kin__head_check(lock, KIN__LOCK, "kin_lock_acquire: the lock");
+ *     if (rv < 0) {
+ *         return kin__remote_acquire(lock, KIN__LOCK, timeout, rv);
+ *     }
+ */
+typedef struct kin__remote_ops {
+    bool (*is)(const void *thing, int kind);
+    int (*acquire)(const void *thing, double timeout);
+    int (*wait)(const void *thing, double timeout);
+    int (*tell)(const void *thing, const char *method, int64_t number);       /* -1: none */
+    int (*ask)(const void *thing, const char *method, const char *attribute); /* or NULL */
+    void (*free)(void *thing);
+} kin__remote_ops;
+
+extern const kin__remote_ops *_Atomic kin__remote;
+
+static inline const kin__remote_ops *kin__remote_ops_now(void)
+{
+    return atomic_load_explicit(&kin__remote, memory_order_acquire); /* pairs with its one store */
+}
+
+static inline bool kin__is_remote(const void *thing, int kind)
+{
+    const kin__remote_ops *ops = kin__remote_ops_now();
+    return ops != NULL && thing != NULL && !kin__in_domain(thing, 1) && ops->is(thing, kind);
+}
+
+/* What they say; or rv, when it is no such thing. */
+static inline int kin__remote_acquire(const void *thing, int kind, double timeout, int rv)
+{
+    return kin__is_remote(thing, kind) ? kin__remote_ops_now()->acquire(thing, timeout) : rv;
+}
+
+static inline int kin__remote_wait(const void *thing, int kind, double timeout, int rv)
+{
+    return kin__is_remote(thing, kind) ? kin__remote_ops_now()->wait(thing, timeout) : rv;
+}
+
+static inline int kin__remote_tell(const void *thing, int kind, const char *method, int rv)
+{
+    return kin__is_remote(thing, kind) ? kin__remote_ops_now()->tell(thing, method, -1) : rv;
+}
+
+static inline int kin__remote_ask(const void *thing, int kind, const char *method, int rv)
+{
+    return kin__is_remote(thing, kind) ? kin__remote_ops_now()->ask(thing, method, NULL) : rv;
+}
+
+static inline int kin__remote_read(const void *thing, int kind, const char *attribute, int rv)
+{
+    return kin__is_remote(thing, kind)
+               ? kin__remote_ops_now()->ask(thing, "__getattribute__", attribute)
+               : rv;
+}
+
+/* Frees a proxy: false when it is none. */
+static inline bool kin__remote_free(void *thing, int kind)
+{
+    if (!kin__is_remote(thing, kind)) {
+        return false;
+    }
+    kin__remote_ops_now()->free(thing);
+    return true;
 }
 
 #endif

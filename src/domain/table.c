@@ -17,11 +17,17 @@
  *   R5  This process's own identity lies on a page that the kernel wipes in a forked child, so that
  *       nobody can act under his parent's name.
  *
+ *   R6  A guest is a client of this process, who acts in its memory (guise.c): a slot with the pid
+ *       and the start of its host, so that he dies with him, or when the host says so. He owns no
+ *       blocks,
+ *       so there is nothing to sweep. Nobody holds his life (a thread would hold hundreds): others
+ *       ask for proof each time, as in R3, and his host knows.
+ *
  * Death. The kernel hands life on when its holder dies: also when that was a sweeper in the middle,
  * and every step of a sweep may be done twice. A process that dies while JOINING has claimed
  * nothing yet; its slot is found again when slots run out.
  *
- * Not here. What a sweep gives back (sweep.c); names (who.c).
+ * Not here. What a sweep gives back (sweep.c); names (who.c); who acts as a guest (guise.c).
  */
 #include "map.h"
 
@@ -134,7 +140,8 @@ static void look_after_others(void)
     }
 }
 
-static int join_family(private_page *mine)
+/* Somebody of this process takes a slot. Without a name: the process itself. */
+static int take_slot(const char *guest, kin__id *ret_id)
 {
     pid_t pid = kin__os_getpid();
     uint64_t start;
@@ -153,13 +160,24 @@ static int join_family(private_page *mine)
     }
     slot *s = slot_at(index);
     atomic_store(&s->start, start);
-    kin__who_joins(s);
+    atomic_store(&s->is_guest, guest != NULL);
+    kin__who_joins(s, guest);
     KIN__STEP("table.life");
     atomic_store(&s->state, SLOT_STATE(pid, generation, SLOT_LIVE));
     KIN__STEP("table.live");
-    atomic_store(&mine->self, ID_OF(index, generation));
-    look_after_others();
+    *ret_id = ID_OF(index, generation);
     return 0;
+}
+
+static int join_family(private_page *mine)
+{
+    kin__id id;
+    int rv = take_slot(NULL, &id);
+    if (rv == 0) {
+        atomic_store(&mine->self, id);
+        look_after_others();
+    }
+    return rv;
 }
 
 int kin__join(void)
@@ -191,6 +209,37 @@ kin__id kin__self(void)
     return self;
 }
 
+/* ---- guests (R6) ----------------------------------------------------------------------------- */
+
+kin__id kin__guest_join(const char *name)
+{
+    kin__id id = KIN__NOBODY;
+    if (kin__self() == KIN__NOBODY || take_slot(name, &id) < 0) {
+        return KIN__NOBODY;
+    }
+    (void)pthread_mutex_unlock(&slot_at(ID_SLOT(id))->life);
+    look_after_others();
+    return id;
+}
+
+/* Whoever asks for proof just now has it that we live, and does not write. */
+void kin__guest_end(kin__id guest)
+{
+    slot *s = slot_at(ID_SLOT(guest));
+    uint64_t state = atomic_load(&s->state);
+    if (guest != KIN__NOBODY && SLOT_GENERATION(state) == ID_GENERATION(guest) &&
+        SLOT_PHASE(state) == SLOT_LIVE && atomic_load(&s->is_guest)) {
+        free_slot(s, SLOT_PID(state), SLOT_GENERATION(state));
+        KIN__STEP("table.guest");
+    }
+}
+
+static bool is_our_guest(const slot *s, uint64_t state)
+{
+    return SLOT_PHASE(state) == SLOT_LIVE && atomic_load(&s->is_guest) &&
+           SLOT_PID(state) == kin__pid_of(kin__self_if_joined());
+}
+
 /* ---- who is alive ---------------------------------------------------------------------------- */
 
 /* With life in hand (R3, R4). False, and the slot free, when its process has ended. */
@@ -220,6 +269,9 @@ bool kin__alive(kin__id id)
     uint64_t state = atomic_load(&s->state);
     if (SLOT_GENERATION(state) != ID_GENERATION(id) || !is_taken(state)) {
         return false;
+    }
+    if (is_our_guest(s, state)) {
+        return true;
     }
     if (kin__os_insured != NULL) { /* trylock would take that away: os/insure.c, R2 */
         if (SLOT_PHASE(state) == SLOT_LIVE &&
@@ -267,7 +319,7 @@ unsigned kin__count_alive(void)
 {
     unsigned count = 0;
     for (uint32_t i = 1; i <= atomic_load(&base()->top_slot) && i < SLOTS; i++) {
-        count += tenant(i) != KIN__NOBODY;
+        count += !atomic_load(&slot_at(i)->is_guest) && tenant(i) != KIN__NOBODY;
     }
     return count;
 }

@@ -52,12 +52,16 @@ static void get_name(const _Atomic uint64_t *from, char name[KIN__NAME_ROOM])
     name[KIN__NAME_ROOM - 1] = '\0';
 }
 
-void kin__who_joins(slot *s)
+void kin__who_joins(slot *s, const char *name)
 {
-    if (atomic_load_explicit(&own_name[0], memory_order_relaxed) == 0) {
+    if (name != NULL) {
+        put_name(s->name, name);
+    } else if (atomic_load_explicit(&own_name[0], memory_order_relaxed) == 0) {
         put_name(own_name, "MainProcess");
     }
-    copy_words(s->name, own_name);
+    if (name == NULL) {
+        copy_words(s->name, own_name);
+    }
     atomic_store_explicit(&s->waits_for, 0, memory_order_relaxed);
 }
 
@@ -130,7 +134,8 @@ kin__id kin__id_of(pid_t pid)
     for (uint32_t i = 1; i <= top && i < SLOTS; i++) {
         kin__id id =
             SLOT_PID(atomic_load(&base()->slots[i].state)) == pid ? living(i) : KIN__NOBODY;
-        if (id != KIN__NOBODY && kin__pid_of(id) == pid) {
+        bool is_guest = atomic_load(&base()->slots[i].is_guest) != 0;
+        if (id != KIN__NOBODY && !is_guest && kin__pid_of(id) == pid) {
             return id;
         }
     }

@@ -79,7 +79,6 @@ void kin__guests_drop_all(kin_listener *l);
 /* For kin_wait. Whether an accept would not wait, after all that can be done now was done; and the
  * descriptor that polls readable when it is worth asking again. A failure counts as ready: the
  * accept says it. */
-bool kin__listener_has_ready(kin_listener *listener);
-int kin__listener_fd(kin_listener *listener); /* a code, with a sentence */
+bool kin__listener_has_ready(kin_listener *listener); /* and kin__listener_fd */
 
 #endif

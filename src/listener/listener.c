@@ -270,6 +270,29 @@ int kin_listener_accept(kin_listener *l, kin_conn **ret_conn, double timeout)
     return rv;
 }
 
+/* ---- for who accepts beside other work ------------------------------------------------------ */
+
+int kin__listener_next(kin_listener *l, int *ret_fd, kin__net_address *ret_from)
+{
+    pthread_mutex_lock(&mutex);
+    int rv = adopt(l);
+    rv = rv < 0 ? rv : kin__guests_work(l);
+    int code = rv < 0 ? kin__fail_os(rv, "%s: \"%.200s\"", verb_accept, l->bound.address) : 0;
+    kin__guest *g = l->known;
+    if (g != NULL) {
+        code = g->right ? 1 : fail_guest(l, g);
+        if (g->right) {
+            *ret_fd = g->fd;
+            *ret_from = g->from;
+            g->fd = -1;
+        }
+        kin__guests_drop_known(l);
+    }
+    kin__guests_mind_alarm(l);
+    pthread_mutex_unlock(&mutex);
+    return code;
+}
+
 /* ---- questions ------------------------------------------------------------------------ */
 
 bool kin__listener_has_ready(kin_listener *l)

@@ -95,4 +95,13 @@ kin__auth_wish kin__auth_drive(kin__auth *auth, int fd);
 /* Options that make sense: 0, KIN_EINVAL. */
 int kin__auth_check(const void *key, size_t size, double timeout, const char *verb);
 
+/* ---- accepting beside other work (listener.c) --------------------------------------------- */
+
+/* A descriptor that polls readable when it is worth asking for the next one; a code. */
+int kin__listener_fd(kin_listener *listener);
+
+/* 1: somebody who knows the key, whose descriptor is the caller's now; 0: nobody, now; KIN_EAUTH:
+ * one who does not, and is gone; other codes. Never waits. */
+int kin__listener_next(kin_listener *listener, int *ret_fd, kin__net_address *ret_from);
+
 #endif

@@ -314,6 +314,19 @@ int kin__flat_size_with(kin_obj o, kin__cargo *cargo, size_t *ret_size)
     return rv;
 }
 
+int kin__flat_size_of_lasting(kin_obj o, size_t *ret_size)
+{
+    writer w = { .cargo = NULL };
+    int rv = put_all(&w, o);
+    if (rv == 0 && w.buffers) {
+        return kin__fail(KIN_EUNSUPPORTED, "a buffer has one owner, and cannot be kept for many");
+    }
+    if (rv == 0) {
+        *ret_size = w.words * 8;
+    }
+    return rv;
+}
+
 int kin__flat_write(kin_obj o, void *at, size_t size)
 {
     return kin__flat_write_with(o, at, size, NULL);

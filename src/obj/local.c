@@ -106,6 +106,12 @@ static entry *find(const void *thing)
     return NULL;
 }
 
+const kin__local_ops *kin__local_ops_of(const void *thing)
+{
+    const entry *at = thing != NULL && thing != &first ? find(thing) : NULL;
+    return at != NULL ? at->ops : NULL;
+}
+
 void kin__local_leave(void *thing)
 {
     entry *at = find(thing);
@@ -151,6 +157,12 @@ int kin__local_thing(kin_obj o, void **ret_thing)
 int kin__local_kind_of(kin_obj o)
 {
     return is_local(o) ? ((const local *)o.as.p)->ops->kind : 0;
+}
+
+bool kin__local_can_be(kin_obj o, int kind)
+{
+    const local *l = o.as.p;
+    return l->ops->can_be != NULL && l->ops->can_be(l->thing, kind);
 }
 
 void *kin_take_shared_type(kin_obj o, int kind)

@@ -28,6 +28,7 @@ bool kin__local_find(const void *thing, kin_obj *ret);
 
 int kin__local_thing(kin_obj o, void **ret_thing); /* KIN_EFREED */
 int kin__local_kind_of(kin_obj o);                 /* 0: not local */
+bool kin__local_can_be(kin_obj o, int kind);       /* of one that stands */
 void kin__local_bury(node *n);
 
 /* One of them in a flat copy. */

@@ -66,6 +66,9 @@ int kin__obj_result(kin_obj returned, kin_obj *ret_result);
  * what contains itself; KIN_ENOTFOUND for a function of no module; KIN_ERANGE. */
 int kin__flat_size(kin_obj o, size_t *ret_size);
 
+/* The same for a copy that is to be read more than once: KIN_EUNSUPPORTED with buffers. */
+int kin__flat_size_of_lasting(kin_obj o, size_t *ret_size);
+
 /* Writes the flat copy: bytes without pointers, for any process of the family. `at` is aligned to
  * 8, `size` what kin__flat_size said. What buffers hold moves into the copy. */
 int kin__flat_write(kin_obj o, void *at, size_t size);
@@ -102,7 +105,13 @@ typedef struct kin__local_ops {
      * `n` is not what it should be: that is KIN_ECORRUPT. */
     void *(*unpack)(const int *fds, int n, uint64_t note);
     void (*free)(void *thing);
+
+    /* Whether it may be used as a thing of that kind, too; NULL: no. */
+    bool (*can_be)(const void *thing, int kind);
 } kin__local_ops;
+
+/* Those of a thing that was entered; NULL when it was not. */
+const kin__local_ops *kin__local_ops_of(const void *thing);
 
 /* From now on kin_shared takes that thing; from now on it does not. KIN_ENOMEM. */
 int kin__local_enter(void *thing, const kin__local_ops *ops);
@@ -139,6 +148,11 @@ int kin__local_fds(kin_obj o, kin__cargo *cargo);
 struct kin_dumps_options;
 int kin__dumps(kin_obj o, const struct kin_dumps_options *options, size_t before, void **ret_data,
                size_t *ret_size);
+
+/* A method of a thing of another machine (kin__is_remote): args are given; it may take `seconds`
+ * over there. `ret` may be NULL. */
+extern int (*_Atomic kin__remote_call)(const void *thing, const char *method, kin_obj args,
+                                       double seconds, kin_obj *ret);
 
 /* A function as two words: the id of its module and the offset in there. */
 int kin__func_pack(kin_fn function, uint64_t ret_words[2]);

@@ -210,6 +210,11 @@ int kin__os_net_listen(int socket, int backlog)
     return 0;
 }
 
+int kin__os_net_shut(int socket)
+{
+    return shutdown(socket, SHUT_RDWR) < 0 ? -errno : 0;
+}
+
 int kin__os_net_own_address(int socket, kin__net_address *ret)
 {
     struct sockaddr_storage storage;

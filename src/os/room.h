@@ -242,6 +242,7 @@ kin__thread kin__os_thread_self(void);
 void kin__os_thread_join(
     kin__thread thread); /* kin__os_thread_count does not count it after that */
 void kin__os_thread_detach(kin__thread thread);
+bool kin__os_thread_is_there(int tid); /* one of this process */
 
 /* Calls body(ctx). If that ends this thread (pthread_exit), left(ctx) is called on the way out. */
 void kin__os_thread_guard(void (*body)(void *ctx), void (*left)(void *ctx), void *ctx);
@@ -491,6 +492,7 @@ void kin__os_net_text(const kin__net_address *at, char *text, size_t size);
 int kin__os_net_socket(const kin__net_address *at);
 int kin__os_net_bind(int socket, const kin__net_address *at);
 int kin__os_net_listen(int socket, int backlog);
+int kin__os_net_shut(int socket); /* who sleeps at it wakes, here and over there */
 int kin__os_net_own_address(int socket, kin__net_address *ret);
 
 /* The next who has connected; -EAGAIN when there is none. The socket that listens never blocks, the
@@ -531,6 +533,22 @@ int kin__os_watch_new(void);
 int kin__os_watch_add(int watch, int fd, void *word);
 void kin__os_watch_remove(int watch, int fd);
 int kin__os_watch_next(int watch, void **ret_word);
+
+/* The same with what each is waited for, which may change; hanging up is told of in any case
+ * (events.c). wait: how many there are, 0 at the deadline or for no reason. */
+enum { KIN__CAN_READ = 1, KIN__CAN_WRITE = 2, KIN__HUNG_UP = 4 };
+typedef struct kin__happened {
+    void *word;
+    unsigned what;
+} kin__happened;
+int kin__os_watch_for(int watch, int fd, void *word, unsigned what, bool is_new);
+int kin__os_watch_wait(int watch, kin__happened *ret, int room, int64_t deadline);
+
+/* Who made the connection at the other end of a Unix socket; 0: it cannot be told. */
+pid_t kin__os_net_peer(int socket);
+
+/* The other end is told now, also when a forked process has a copy of this one. */
+void kin__os_net_hang_up(int socket);
 
 /* A descriptor that polls readable from then on until it is set anew. */
 int kin__os_alarm_new(void);

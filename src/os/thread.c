@@ -68,6 +68,11 @@ void kin__os_thread_detach(kin__thread thread)
     (void)pthread_detach((pthread_t)thread.handle);
 }
 
+bool kin__os_thread_is_there(int tid)
+{
+    return tgkill(getpid(), tid, 0) == 0;
+}
+
 void kin__os_thread_guard(void (*body)(void *ctx), void (*left)(void *ctx), void *ctx)
 {
     pthread_cleanup_push(left, ctx);

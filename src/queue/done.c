@@ -34,6 +34,8 @@ typedef struct hand {
     kin__id who;
 } hand;
 
+_Static_assert(sizeof(hand) <= sizeof(kin__hand), "a hand fits");
+
 static _Thread_local hand mine;
 
 /* ---- notes ----------------------------------------------------------------------------------- */
@@ -82,7 +84,7 @@ static bool grow(size_t n)
 
 int kin__hand_reserve(size_t n)
 {
-    kin__id self = kin__self();
+    kin__id self = kin__actor();
     if (mine.who != self) { /* R3 */
         forget_all();
         mine.who = self;
@@ -96,6 +98,31 @@ int kin__hand_reserve(size_t n)
     return 0;
 }
 
+/* Most queues are not acknowledged, and most hands empty. */
+static bool is_empty(const hand *h)
+{
+    return h->begin == h->end && h->many == NULL;
+}
+
+void kin__hand_swap(kin__hand *other)
+{
+    hand *theirs = (hand *)(void *)other;
+    if (is_empty(&mine) && is_empty(theirs)) {
+        return;
+    }
+    hand kept = mine;
+    mine = *theirs;
+    *theirs = kept;
+    (void)kin__os_keep_for_thread(mine.many);
+}
+
+void kin__hand_forget(kin__hand *other)
+{
+    hand *theirs = (hand *)(void *)other;
+    kin__os_free(theirs->many);
+    *theirs = (hand){ 0 };
+}
+
 void kin__hand_add(kin_queue *queue, const kin__claim *claim)
 {
     notes()[mine.end++] = (note){ .queue = kin__block_ref(queue), .claim = *claim };
@@ -105,7 +132,7 @@ void kin__hand_add(kin_queue *queue, const kin__claim *claim)
 static bool take_note(kin__ref queue, kin__claim *ret_claim)
 {
     note *first = notes() + mine.begin;
-    size_t n = mine.who == kin__self() ? mine.end - mine.begin : 0; /* R3 */
+    size_t n = mine.who == kin__actor() ? mine.end - mine.begin : 0; /* R3 */
     for (size_t i = 0; i < n; i++) {
         if (first[i].queue == queue) {
             *ret_claim = first[i].claim;
@@ -178,7 +205,7 @@ int kin_queue_task_done(kin_queue *queue)
 {
     int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_task_done: the queue");
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(queue, KIN__QUEUE, "task_done", rv);
     }
     if (!queue->joinable) {
         return kin__fail(KIN_ESTATE, "kin_queue_task_done: the queue was made without .joinable");
@@ -220,7 +247,13 @@ int kin_queue_join(kin_queue *queue, double timeout)
 {
     int64_t deadline;
     int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_join: the queue");
-    rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
+    if (rv < 0 && kin__is_remote(queue, KIN__QUEUE)) { /* where it takes no timeout: ours ends it */
+        return atomic_load(&kin__remote_call)(queue, "join", kin_tuple(), timeout, NULL);
+    }
+    if (rv < 0) {
+        return rv;
+    }
+    rv = kin__deadline(timeout, &deadline);
     if (rv == 0 && !queue->joinable) {
         rv = kin__fail(KIN_ESTATE, "kin_queue_join: the queue was made without .joinable");
     }

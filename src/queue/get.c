@@ -140,11 +140,23 @@ static ssize_t get_objects(kin_queue *queue, kin_obj *ret, size_t n, int64_t dea
     return part(queue, &first, got, (uint32_t)taken, rv);
 }
 
+/* From a queue of another machine (manager/). */
+static int get_far(kin_queue *queue, kin_obj *ret, double timeout)
+{
+    kin_obj patience = timeout == KIN_FOREVER ? kin_none() : kin_float(timeout);
+    kin_obj args = kin_tuple(kin_bool(timeout != 0), patience);
+    int rv = atomic_load(&kin__remote_call)(queue, "get", args, timeout, ret);
+    return rv == KIN_EEMPTY && timeout != 0 ? KIN_ETIMEDOUT : rv;
+}
+
 int kin_queue_get(kin_queue *queue, kin_obj *ret_object, double timeout)
 {
     int64_t deadline;
     int rv = check(queue, ret_object, timeout, &deadline);
     kin_obj object = { 0 };
+    if (rv < 0 && ret_object != NULL && kin__is_remote(queue, KIN__QUEUE)) {
+        return get_far(queue, ret_object, timeout);
+    }
     rv = rv < 0 ? rv : (int)get_objects(queue, &object, 1, deadline);
     if (rv > 0) {
         *ret_object = object;
@@ -294,7 +306,7 @@ int kin_queue_peek(kin_queue *queue, kin_message *ret_message, double timeout)
         return rv;
     }
     loan *l = loan_of(ret_message);
-    *l = (loan){ .claim = claim, .queue = kin__block_ref(queue), .who = kin__self() };
+    *l = (loan){ .claim = claim, .queue = kin__block_ref(queue), .who = kin__actor() };
     ret_message->size = claim.size;
     ret_message->bytes = lend(queue, l);
     if (ret_message->bytes == NULL) {
@@ -307,7 +319,7 @@ int kin_queue_peek(kin_queue *queue, kin_message *ret_message, double timeout)
 int kin_queue_consume(kin_queue *queue, kin_message *message)
 {
     loan *l = message != NULL ? loan_of(message) : NULL;
-    if (l == NULL || l->who != kin__self()) {
+    if (l == NULL || l->who != kin__actor()) {
         return kin__fail(l == NULL ? KIN_EINVAL : KIN_ESTATE,
                          "kin_queue_consume: not a message that this process peeked at, or it was "
                          "consumed");

@@ -84,6 +84,15 @@ static int check(kin_queue *queue, double timeout, int64_t *ret_deadline)
     return rv < 0 ? rv : kin__deadline(timeout, ret_deadline);
 }
 
+/* To a queue of another machine (manager/). */
+static int put_far(kin_queue *queue, kin_obj object, double timeout)
+{
+    kin_obj patience = timeout == KIN_FOREVER ? kin_none() : kin_float(timeout);
+    kin_obj args = kin_tuple(object, kin_bool(timeout != 0), patience);
+    int rv = atomic_load(&kin__remote_call)(queue, "put", args, timeout, NULL);
+    return rv == KIN_EFULL && timeout != 0 ? KIN_ETIMEDOUT : rv;
+}
+
 /* One, which may have been packed by reserve. */
 static int put(kin_queue *queue, kin__parcel *p, double timeout)
 {
@@ -104,6 +113,9 @@ int kin_queue_put(kin_queue *queue, kin_obj object, double timeout)
 {
     _Alignas(16) unsigned char scratch[KIN__BESIDE_MOST];
     kin__parcel p = { .kind = KIN__CELL_OBJECT, .object = object, .scratch = scratch };
+    if (kin__is_remote(queue, KIN__QUEUE)) {
+        return put_far(queue, object, timeout);
+    }
     int rv = kin__flat_size(object, &p.size);
     rv = rv < 0 ? rv : put(queue, &p, timeout);
     kin__obj_drop(object);
@@ -114,6 +126,9 @@ int kin_queue_put_bytes(kin_queue *queue, const void *bytes, size_t size, double
 {
     if (bytes == NULL && size != 0) {
         return kin__fail(KIN_EINVAL, "kin_queue_put_bytes: %zu bytes at NULL", size);
+    }
+    if (kin__is_remote(queue, KIN__QUEUE)) {
+        return put_far(queue, kin_bytes(bytes, size), timeout);
     }
     kin__parcel p = { .kind = KIN__CELL_BYTES, .bytes = bytes, .size = size };
     return put(queue, &p, timeout);

@@ -111,7 +111,7 @@ static void free_ring(kin_queue *queue, const kin__ring *ring)
     int64_t deadline = kin__os_now() + PATIENCE;
     uint32_t ticket = kin__gate_ticket(&queue->not_empty);
     while (!kin__ring_drain(ring)) {
-        if (kin__gate_sleep(&queue->not_empty, ticket, deadline, true) == KIN_ETIMEDOUT) {
+        if (kin__gate_doze(&queue->not_empty, ticket, deadline, true) == KIN_ETIMEDOUT) {
             kin_log(KIN_LOG_WARNING, "kin_queue_free: a process is stopped in the midst of a put "
                                      "or get; the ring in its hand cannot be freed");
             return;
@@ -127,6 +127,9 @@ static void free_ring(kin_queue *queue, const kin__ring *ring)
 void kin_queue_free(kin_queue *queue)
 {
     if (queue == NULL) {
+        return;
+    }
+    if (kin__remote_free(queue, KIN__QUEUE)) {
         return;
     }
     kin__ref self = kin__block_ref(queue);
@@ -162,7 +165,7 @@ int64_t kin_queue_qsize(kin_queue *queue)
 {
     int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_qsize: the queue");
     if (rv < 0) {
-        return rv;
+        return kin__remote_ask(queue, KIN__QUEUE, "qsize", rv);
     }
     uint64_t length;
     unsigned tries = TRIES;
@@ -187,14 +190,14 @@ int kin_queue_empty(kin_queue *queue)
         for (unsigned i = 0; i < TRIES && !kin__chain_each(queue, is_all_taken, &empty); i++) {
         }
     }
-    return rv < 0 ? rv : empty;
+    return rv < 0 ? kin__remote_ask(queue, KIN__QUEUE, "empty", rv) : empty;
 }
 
 int kin_queue_full(kin_queue *queue)
 {
     int rv = kin__block_check(queue, KIN__QUEUE, "kin_queue_full: the queue");
     if (rv < 0 || queue->metered) {
-        return rv < 0 ? rv : kin__meter_is_full(queue);
+        return rv < 0 ? kin__remote_ask(queue, KIN__QUEUE, "full", rv) : kin__meter_is_full(queue);
     }
     kin__ring ring = kin__ring_at(atomic_load(&queue->first));
     return queue->maxsize != 0 && ring.at != NULL && kin__ring_is_full(&ring, queue->maxsize);

@@ -100,6 +100,14 @@ int kin__queue_await_memory(kin_queue *queue, int64_t deadline, int code);
 int kin__hand_reserve(size_t n);
 void kin__hand_add(kin_queue *queue, const kin__claim *claim);
 
+/* For who acts as several, one after the other: what this thread has to acknowledge is kept there,
+ * and what was kept there is this thread's now. Zeros: nothing. In the end it is forgotten. */
+typedef struct kin__hand {
+    uint64_t words[80];
+} kin__hand;
+void kin__hand_swap(kin__hand *other);
+void kin__hand_forget(kin__hand *other);
+
 /* The message leaves the queue; its block is ours (NULL: it has none), or is freed. */
 void *kin__queue_take_out(kin_queue *queue, const kin__claim *claim);
 void kin__queue_consume(kin_queue *queue, const kin__claim *claim);

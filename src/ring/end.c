@@ -125,7 +125,7 @@ static void drain(const kin__claim *claim)
 static bool shut_message(const kin__ring *ring, kin__cell *cell, uint64_t state)
 {
     uint64_t position = position_of(state);
-    uint64_t ours = make_state(TAKEN, position, kin__self());
+    uint64_t ours = make_state(TAKEN, position, kin__actor());
     if (!kin__block_is_shared(ring->self) ||
         !atomic_compare_exchange_strong(&cell->state, &state, ours)) {
         return false;

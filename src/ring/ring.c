@@ -136,7 +136,7 @@ bool kin__ring_link(const kin__ring *ring, kin__ref next)
 /* Takes over a claim of somebody who has died: the same claim, now ours. */
 bool kin__ring_take_over(const kin__ring *ring, uint64_t state, uint64_t position)
 {
-    uint64_t ours = make_state(status_of(state), position, kin__self());
+    uint64_t ours = make_state(status_of(state), position, kin__actor());
     return !kin__alive(who(state)) && kin__block_is_shared(ring->self) && /* R6: in this order */
            atomic_compare_exchange_strong(&cell_at(ring, position)->state, &state, ours);
 }
@@ -148,7 +148,7 @@ bool kin__ring_take_over(const kin__ring *ring, uint64_t state, uint64_t positio
 static void turn(const kin__claim *c, enum status to, uint64_t position)
 {
     uint64_t next = make_state(to, position, c->ring.serial);
-    uint64_t ours = make_state(LENT, c->position, kin__self());
+    uint64_t ours = make_state(LENT, c->position, kin__actor());
     if (c->lent) {
         atomic_compare_exchange_strong(&c->cell->state, &ours, next);
     } else {
@@ -300,7 +300,7 @@ enum kin__found kin__ring_claim(const kin__ring *ring, uint64_t limit, kin__clai
             position++;
             looked++;
         } else if (atomic_compare_exchange_strong(&cell_at(ring, position)->state, &state,
-                                                  make_state(CLAIMED, position, kin__self()))) {
+                                                  make_state(CLAIMED, position, kin__actor()))) {
             KIN__STEP("ring.claimed");
             advance(&ring->at->tail, position + 1, ring->serial);
             *ret = (kin__claim){ .ring = *ring,
@@ -322,7 +322,7 @@ uint32_t kin__ring_claim_more(const kin__claim *first, uint64_t limit, uint32_t 
         uint64_t state;
         if (look_at(ring, position, &state) != OPEN || beyond(ring, position, limit) ||
             !atomic_compare_exchange_strong(&cell_at(ring, position)->state, &state,
-                                            make_state(CLAIMED, position, kin__self()))) {
+                                            make_state(CLAIMED, position, kin__actor()))) {
             break;
         }
         KIN__STEP("ring.claimed_more");
@@ -382,7 +382,7 @@ static enum kin__found take_seen(const kin__want *want, uint64_t seen, kin__clai
     if (!(ret->kind & want->kind) || ret->size > want->room || ret->size < want->least) {
         return atomic_load(&ret->cell->state) == seen ? KIN__SHORT : KIN__HELD; /* R6 */
     }
-    uint64_t ours = make_state(TAKEN, ret->position, kin__self());
+    uint64_t ours = make_state(TAKEN, ret->position, kin__actor());
     return atomic_compare_exchange_strong(&ret->cell->state, &seen, ours) ? KIN__GOT : KIN__HELD;
 }
 
@@ -509,7 +509,7 @@ kin__claim kin__ring_taken(const kin__claim *first, uint32_t i)
 
 void kin__ring_lend(kin__claim *claim)
 {
-    uint64_t state = make_state(LENT, claim->position, kin__self());
+    uint64_t state = make_state(LENT, claim->position, kin__actor());
     atomic_store(&claim->cell->state, state);
     KIN__STEP("ring.lent");
     claim->lent = true;

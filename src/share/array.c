@@ -78,6 +78,9 @@ int kin_array_new(kin_array **ret_array, char typecode, size_t length, kin_obj i
 
 void kin_array_free(kin_array *array)
 {
+    if (kin__remote_free(array, KIN__ARRAY)) {
+        return;
+    }
     kin__row_free(row_of(array), KIN__ARRAY, "kin_array_free: the array");
 }
 
@@ -145,6 +148,10 @@ int kin_array_get(kin_array *array, int64_t index, kin_obj *ret_object)
         return kin__fail(KIN_EINVAL, "kin_array_get: the place for the object is NULL");
     }
     int rv = look(array, "kin_array_get: the array", &v);
+    if (rv < 0 && kin__is_remote(array, KIN__ARRAY)) {
+        kin_obj args = kin_tuple(kin_int(index));
+        return atomic_load(&kin__remote_call)(array, "__getitem__", args, 0, ret_object);
+    }
     rv = rv < 0 ? rv : find(&v, index, "kin_array_get", &i);
     rv = rv < 0 ? rv : kin__row_enter(&v);
     return rv < 0 ? rv : kin__row_hand_out(&v, rv, kin__row_read(&v, i), ret_object);
@@ -157,6 +164,10 @@ int kin_array_set(kin_array *array, int64_t index, kin_obj object)
     kin__item item;
     uint64_t i = 0;
     int rv = look(array, "kin_array_set: the array", &v);
+    if (rv < 0 && kin__is_remote(array, KIN__ARRAY)) {
+        kin_obj args = kin_tuple(kin_int(index), object);
+        return atomic_load(&kin__remote_call)(array, "__setitem__", args, 0, NULL);
+    }
     rv = rv < 0 ? rv : find(&v, index, verb, &i);
     rv = rv < 0 ? rv : kin__row_pack(&v, object, verb, &item);
     rv = rv < 0 ? rv : kin__row_enter(&v);
@@ -377,6 +388,10 @@ void *kin_array_data(kin_array *array)
 size_t kin_array_len(kin_array *array)
 {
     kin__view v;
+    if (kin__is_remote(array, KIN__ARRAY)) {
+        int rv = kin__remote_ask(array, KIN__ARRAY, "__len__", 0);
+        return rv < 0 ? 0 : (size_t)rv;
+    }
     return look(array, "kin_array_len: the array", &v) < 0 ? 0 : v.length;
 }
 

@@ -68,6 +68,9 @@ int kin_value_new(kin_value **ret_value, char typecode, kin_obj initial,
 
 void kin_value_free(kin_value *value)
 {
+    if (kin__remote_free(value, KIN__VALUE)) {
+        return;
+    }
     kin__row_free(row_of(value), KIN__VALUE, "kin_value_free: the value");
 }
 
@@ -78,6 +81,9 @@ int kin_value_get(kin_value *value, kin_obj *ret_object)
         return kin__fail(KIN_EINVAL, "kin_value_get: the place for the object is NULL");
     }
     int rv = kin__row_look(row_of(value), KIN__VALUE, "kin_value_get: the value", &v);
+    if (rv < 0 && kin__is_remote(value, KIN__VALUE)) {
+        return atomic_load(&kin__remote_call)(value, "get", kin_tuple(), 0, ret_object);
+    }
     rv = rv < 0 ? rv : kin__row_enter(&v);
     return rv < 0 ? rv : kin__row_hand_out(&v, rv, kin__row_read(&v, 0), ret_object);
 }
@@ -87,6 +93,9 @@ int kin_value_set(kin_value *value, kin_obj object)
     kin__view v;
     kin__item item;
     int rv = kin__row_look(row_of(value), KIN__VALUE, "kin_value_set: the value", &v);
+    if (rv < 0 && kin__is_remote(value, KIN__VALUE)) {
+        return atomic_load(&kin__remote_call)(value, "set", kin_tuple(object), 0, NULL);
+    }
     rv = rv < 0 ? rv : kin__row_pack(&v, object, "kin_value_set", &item);
     rv = rv < 0 ? rv : kin__row_enter(&v);
     if (rv >= 0) {

@@ -146,7 +146,8 @@ static bool end(kin_barrier *public, bool block, const char *what)
 
 void kin_barrier_free(kin_barrier *b)
 {
-    if (b != NULL && end(b, true, "kin_barrier_free: the barrier")) {
+    if (b != NULL && !kin__remote_free(b, KIN__BARRIER) &&
+        end(b, true, "kin_barrier_free: the barrier")) {
         kin__head_discard(b);
     }
 }
@@ -342,7 +343,10 @@ int kin_barrier_wait(kin_barrier *public, double timeout)
     barrier *b = barrier_at(public);
     visit v = { .b = b };
     int rv = check(public, "kin_barrier_wait: the barrier");
-    rv = rv < 0 ? rv : kin__deadline(timeout, &v.deadline);
+    if (rv < 0) {
+        return kin__remote_wait(public, KIN__BARRIER, timeout, rv);
+    }
+    rv = kin__deadline(timeout, &v.deadline);
     if (rv == 0 && v.deadline == KIN__NEVER && b->timeout > 0) {
         rv = kin__deadline(b->timeout, &v.deadline);
     }
@@ -351,7 +355,7 @@ int kin_barrier_wait(kin_barrier *public, double timeout)
     }
     v.rounds = &b->rounds;
     v.serial = kin__head_serial(b);
-    v.party.self = kin__self();
+    v.party.self = kin__actor();
     if (v.party.self == KIN__NOBODY) {
         return kin__failure();
     }
@@ -363,7 +367,7 @@ int kin_barrier_abort(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_abort: the barrier");
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(public, KIN__BARRIER, "abort", rv);
     }
     kin__rounds *r = &barrier_at(public)->rounds;
     uint64_t seen;
@@ -377,7 +381,7 @@ int kin_barrier_reset(kin_barrier *public)
 {
     int rv = check(public, "kin_barrier_reset: the barrier");
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(public, KIN__BARRIER, "reset", rv);
     }
     kin__rounds *r = &barrier_at(public)->rounds;
     uint64_t seen;
@@ -392,7 +396,8 @@ int kin_barrier_reset(kin_barrier *public)
 int kin_barrier_parties(const kin_barrier *b)
 {
     int rv = check(b, "kin_barrier_parties: the barrier");
-    return rv < 0 ? rv : (int)atomic_load(&barrier_at(b)->rounds.parties);
+    return rv < 0 ? kin__remote_read(b, KIN__BARRIER, "parties", rv)
+                  : (int)atomic_load(&barrier_at(b)->rounds.parties);
 }
 
 /* Its word, after a look for dead parties. */
@@ -406,12 +411,16 @@ static uint64_t ask(const kin_barrier *public)
 int kin_barrier_n_waiting(const kin_barrier *b)
 {
     int rv = check(b, "kin_barrier_n_waiting: the barrier");
-    uint64_t seen = rv < 0 ? 0 : ask(b);
-    bool whole = rv == 0 && PHASE(seen) != BROKEN;
+    if (rv < 0) {
+        return kin__remote_read(b, KIN__BARRIER, "n_waiting", rv);
+    }
+    uint64_t seen = ask(b);
+    bool whole = PHASE(seen) != BROKEN;
     return whole ? (int)kin__round_count(&barrier_at(b)->rounds, ROUND(seen)) : rv;
 }
 
 bool kin_barrier_broken(const kin_barrier *b)
 {
-    return check(b, "kin_barrier_broken: the barrier") == 0 && PHASE(ask(b)) == BROKEN;
+    int rv = check(b, "kin_barrier_broken: the barrier");
+    return rv < 0 ? kin__remote_read(b, KIN__BARRIER, "broken", 0) > 0 : PHASE(ask(b)) == BROKEN;
 }

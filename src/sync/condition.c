@@ -98,7 +98,7 @@ static bool is_held(its_lock lock)
     if (is_rlock(lock)) {
         return kin_rlock_depth(rlock_of(lock)) > 0;
     }
-    return kin__mutex_holder(atomic_load(&mutex_of(lock)->word)) == kin__self();
+    return kin__mutex_holder(atomic_load(&mutex_of(lock)->word)) == kin__actor();
 }
 
 const kin_rlock *kin__condition_own_lock(const kin_condition *public)
@@ -188,7 +188,8 @@ static bool end(kin_condition *public, bool block, const char *what)
 
 void kin_condition_free(kin_condition *c)
 {
-    if (c != NULL && end(c, true, "kin_condition_free: the condition")) {
+    if (c != NULL && !kin__remote_free(c, KIN__CONDITION) &&
+        end(c, true, "kin_condition_free: the condition")) {
         kin__head_discard(c);
     }
 }
@@ -237,7 +238,7 @@ int kin_condition_acquire(kin_condition *public, double timeout)
 {
     int rv = check(public, NAMES(kin_condition_acquire));
     if (rv < 0) {
-        return rv;
+        return kin__remote_acquire(public, KIN__CONDITION, timeout, rv);
     }
     its_lock lock = condition_at(public)->lock;
     return is_rlock(lock) ? kin_rlock_acquire(rlock_of(lock), timeout)
@@ -248,7 +249,7 @@ int kin_condition_release(kin_condition *public)
 {
     int rv = check(public, NAMES(kin_condition_release));
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(public, KIN__CONDITION, "release", rv);
     }
     its_lock lock = condition_at(public)->lock;
     return is_rlock(lock) ? kin_rlock_release(rlock_of(lock)) : kin_lock_release(lock_of(lock));
@@ -354,7 +355,7 @@ static int wait_until(condition *c, int64_t deadline)
 {
     waiter w = { .c = c, .serial = kin__head_serial(c), .lock = c->lock };
     w.lock_serial = kin__head_serial(mutex_of(w.lock));
-    kin__id self = kin__self();
+    kin__id self = kin__actor();
     int rv = self == KIN__NOBODY ? kin__failure() : kin__line_enter(&c->line, self, &w.place);
     if (rv < 0) {
         return rv;
@@ -372,8 +373,12 @@ int kin_condition_wait(kin_condition *c, double timeout)
 {
     int64_t deadline;
     int rv = kin__deadline(timeout, &deadline);
-    rv = rv < 0 ? rv : check_held(c, NAMES(kin_condition_wait));
-    return rv < 0 ? rv : wait_until(condition_at(c), deadline);
+    if (rv < 0) {
+        return rv;
+    }
+    rv = check_held(c, NAMES(kin_condition_wait));
+    return rv < 0 ? kin__remote_wait(c, KIN__CONDITION, timeout, rv)
+                  : wait_until(condition_at(c), deadline);
 }
 
 int kin_condition_wait_for(kin_condition *c, bool (*predicate)(void *ctx), void *ctx,
@@ -411,10 +416,14 @@ static int notify(kin_condition *public, unsigned n, const names *verb)
 
 int kin_condition_notify(kin_condition *c, unsigned n)
 {
+    if (kin__is_remote(c, KIN__CONDITION)) {
+        return kin__remote_ops_now()->tell(c, "notify", n);
+    }
     return notify(c, n, NAMES(kin_condition_notify));
 }
 
 int kin_condition_notify_all(kin_condition *c)
 {
-    return notify(c, UINT_MAX, NAMES(kin_condition_notify_all));
+    int rv = notify(c, UINT_MAX, NAMES(kin_condition_notify_all));
+    return rv < 0 ? kin__remote_tell(c, KIN__CONDITION, "notify_all", rv) : rv;
 }

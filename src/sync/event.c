@@ -125,7 +125,8 @@ static bool end(kin_event *e, bool block, const char *what)
 
 void kin_event_free(kin_event *e)
 {
-    if (e != NULL && end(e, true, "kin_event_free: the event")) {
+    if (e != NULL && !kin__remote_free(e, KIN__EVENT) &&
+        end(e, true, "kin_event_free: the event")) {
         kin__head_discard(e);
     }
 }
@@ -144,7 +145,7 @@ static int bring(kin_event *public, enum state wanted, const char *what)
 {
     int rv = kin__head_check(public, KIN__EVENT, what);
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(public, KIN__EVENT, wanted == SET ? "set" : "clear", rv);
     }
     event *e = event_at(public);
     for (;;) {
@@ -174,8 +175,9 @@ int kin_event_clear(kin_event *e)
 
 bool kin_event_is_set(const kin_event *e)
 {
-    return kin__head_check(e, KIN__EVENT, "kin_event_is_set: the event") == 0 &&
-           STATE(look(event_at(e))) == SET;
+    int rv = kin__head_check(e, KIN__EVENT, "kin_event_is_set: the event");
+    return rv < 0 ? kin__remote_ask(e, KIN__EVENT, "is_set", 0) > 0
+                  : STATE(look(event_at(e))) == SET;
 }
 
 /* ---- wait ----------------------------------------------------------------------------- */
@@ -230,7 +232,10 @@ int kin_event_wait(kin_event *e, double timeout)
 {
     int64_t deadline;
     int rv = kin__head_check(e, KIN__EVENT, "kin_event_wait: the event");
-    rv = rv < 0 ? rv : kin__deadline(timeout, &deadline);
+    if (rv < 0) {
+        return kin__remote_wait(e, KIN__EVENT, timeout, rv);
+    }
+    rv = kin__deadline(timeout, &deadline);
     if (rv < 0) {
         return rv;
     }

@@ -52,7 +52,7 @@ int kin_lock_init(kin_lock *lock, const kin_lock_options *options)
 
 void kin_lock_free(kin_lock *lock)
 {
-    if (lock != NULL &&
+    if (lock != NULL && !kin__remote_free(lock, KIN__LOCK) &&
         kin__mutex_end(mutex_of(lock), KIN__LOCK, true, "kin_lock_free: the lock")) {
         kin__head_discard(lock);
     }
@@ -71,7 +71,7 @@ static int check(const kin_lock *lock, const char *what, kin__id *ret_self)
 {
     int rv = kin__head_check(lock, KIN__LOCK, what);
     if (rv == 0) {
-        *ret_self = kin__self();
+        *ret_self = kin__actor();
         rv = *ret_self == KIN__NOBODY ? kin__failure() : 0;
     }
     return rv;
@@ -88,7 +88,10 @@ int kin_lock_acquire(kin_lock *lock, double timeout)
     int64_t deadline;
     int rv = check(lock, "kin_lock_acquire: the lock", &self);
     bool is_number = timeout == timeout;
-    if (rv < 0 || (is_number && kin__mutex_take_free(mutex_of(lock), kin__mutex_word(self, 0)))) {
+    if (rv < 0) {
+        return kin__remote_acquire(lock, KIN__LOCK, timeout, rv);
+    }
+    if (is_number && kin__mutex_take_free(mutex_of(lock), kin__mutex_word(self, 0))) {
         return rv;
     }
     rv = kin__deadline(timeout, &deadline);
@@ -99,7 +102,7 @@ int kin_lock_release(kin_lock *lock)
 {
     int rv = kin__head_check(lock, KIN__LOCK, "kin_lock_release: the lock");
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(lock, KIN__LOCK, "release", rv);
     }
     uint64_t seen = atomic_load_explicit(&mutex_of(lock)->word, memory_order_relaxed);
     do {
@@ -148,8 +151,9 @@ int kin_lock_hand_over(kin_lock *lock, int pid)
 
 bool kin_lock_locked(const kin_lock *lock)
 {
-    return kin__head_check(lock, KIN__LOCK, "kin_lock_locked: the lock") == 0 &&
-           kin__mutex_is_locked(mutex_of(lock));
+    int rv = kin__head_check(lock, KIN__LOCK, "kin_lock_locked: the lock");
+    return rv < 0 ? kin__remote_ask(lock, KIN__LOCK, "locked", 0) > 0
+                  : kin__mutex_is_locked(mutex_of(lock));
 }
 
 int kin_lock_owner(const kin_lock *lock, int *ret_pid, char *name, size_t room)

@@ -34,7 +34,7 @@ static rlock *at(const kin_rlock *lock)
     return (rlock *)(void *)lock;
 }
 
-static uint32_t this_thread(void)
+uint32_t kin__this_thread(void)
 {
     static _Atomic uint32_t last;
     static _Thread_local uint32_t number;
@@ -51,8 +51,9 @@ static int check(const kin_rlock *lock, const char *what, uint64_t *ret_mine)
     if (rv < 0) {
         return rv;
     }
-    kin__id self = kin__self();
-    *ret_mine = kin__mutex_word(self, this_thread());
+    kin__id self = kin__actor();
+    bool as_guest = self != kin__self(); /* whose calls come one after the other, in any thread */
+    *ret_mine = kin__mutex_word(self, as_guest ? 1 : kin__this_thread());
     return self == KIN__NOBODY ? kin__failure() : 0;
 }
 
@@ -109,7 +110,7 @@ int kin_rlock_init(kin_rlock *lock, const kin_rlock_options *options)
 
 void kin_rlock_free(kin_rlock *lock)
 {
-    if (lock != NULL &&
+    if (lock != NULL && !kin__remote_free(lock, KIN__RLOCK) &&
         kin__mutex_end(&at(lock)->mutex, KIN__RLOCK, true, "kin_rlock_free: the lock")) {
         kin__head_discard(lock);
     }
@@ -155,7 +156,7 @@ int kin_rlock_acquire(kin_rlock *lock, double timeout)
     int64_t deadline = 0;
     int rv = check(lock, "kin_rlock_acquire: the lock", &mine);
     if (rv < 0) {
-        return rv;
+        return kin__remote_acquire(lock, KIN__RLOCK, timeout, rv);
     }
     bool is_number = timeout == timeout;
     if (is_number && is_ours(at(lock), mine)) {
@@ -176,7 +177,7 @@ int kin_rlock_release(kin_rlock *lock)
     uint64_t mine;
     int rv = check(lock, what, &mine);
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(lock, KIN__RLOCK, "release", rv);
     }
     if (is_ours(at(lock), mine) && get_depth(at(lock)) > 1) {
         set_depth(at(lock), get_depth(at(lock)) - 1);
@@ -209,8 +210,9 @@ int kin__rlock_retake(kin_rlock *lock, unsigned depth, int64_t deadline)
 
 bool kin_rlock_locked(const kin_rlock *lock)
 {
-    return kin__head_check(lock, KIN__RLOCK, "kin_rlock_locked: the lock") == 0 &&
-           kin__mutex_is_locked(&at(lock)->mutex);
+    int rv = kin__head_check(lock, KIN__RLOCK, "kin_rlock_locked: the lock");
+    return rv < 0 ? kin__remote_ask(lock, KIN__RLOCK, "locked", 0) > 0
+                  : kin__mutex_is_locked(&at(lock)->mutex);
 }
 
 unsigned kin_rlock_depth(const kin_rlock *lock)

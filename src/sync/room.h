@@ -288,6 +288,9 @@ static inline uint32_t kin__mutex_thread(uint64_t word)
     return (uint32_t)(word >> 32);
 }
 
+/* The number of this thread, of all that its process ever had; not 0. */
+uint32_t kin__this_thread(void);
+
 /* What is written to hold it. thread 0: all of them. */
 static inline uint64_t kin__mutex_word(kin__id id, uint32_t thread)
 {

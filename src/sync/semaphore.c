@@ -182,7 +182,8 @@ static bool end(kin_semaphore *public, bool block, const char *what)
 
 void kin_semaphore_free(kin_semaphore *s)
 {
-    if (s != NULL && end(s, true, "kin_semaphore_free: the semaphore")) {
+    if (s != NULL && !kin__remote_free(s, KIN__SEMAPHORE) &&
+        end(s, true, "kin_semaphore_free: the semaphore")) {
         kin__head_discard(s);
     }
 }
@@ -375,7 +376,7 @@ static int try_owned(const attempt *a, kin__id self)
 
 static int acquire_owned(const attempt *a)
 {
-    kin__id self = kin__self();
+    kin__id self = kin__actor();
     if (self == KIN__NOBODY) {
         return kin__failure();
     }
@@ -399,7 +400,7 @@ static int acquire_owned(const attempt *a)
 
 static int release_owned(semaphore *s)
 {
-    kin__id self = kin__self();
+    kin__id self = kin__actor();
     kin__cells c = cells_of(s);
     uint32_t index = atomic_load_explicit(&s->near, memory_order_relaxed); /* R8 */
     for (uint32_t i = 0; i < c.n && self != KIN__NOBODY; i++) {
@@ -458,8 +459,11 @@ int kin_semaphore_acquire(kin_semaphore *public, double timeout)
     semaphore *s = semaphore_at(public);
     int rv = kin__head_check(s, KIN__SEMAPHORE, "kin_semaphore_acquire: the semaphore");
     bool is_number = timeout == timeout;
-    if (rv < 0 || (is_number && !is_owned(s) && take_at_once(s))) {
-        return rv;
+    if (rv < 0) {
+        return kin__remote_acquire(s, KIN__SEMAPHORE, timeout, rv);
+    }
+    if (is_number && !is_owned(s) && take_at_once(s)) {
+        return 0;
     }
     return acquire(s, timeout);
 }
@@ -469,7 +473,7 @@ int kin_semaphore_release(kin_semaphore *public)
     semaphore *s = semaphore_at(public);
     int rv = kin__head_check(s, KIN__SEMAPHORE, "kin_semaphore_release: the semaphore");
     if (rv < 0) {
-        return rv;
+        return kin__remote_tell(s, KIN__SEMAPHORE, "release", rv);
     }
     return is_owned(s) ? release_owned(s) : release_plain(s);
 }
@@ -487,5 +491,6 @@ int kin_semaphore_value(const kin_semaphore *public)
 
 bool kin_semaphore_locked(const kin_semaphore *s)
 {
-    return kin_semaphore_value(s) == 0;
+    return kin__is_remote(s, KIN__SEMAPHORE) ? kin__remote_ask(s, KIN__SEMAPHORE, "locked", 0) > 0
+                                             : kin_semaphore_value(s) == 0;
 }
