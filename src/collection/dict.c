@@ -1,0 +1,337 @@
+/* dict.c - kin_shared_dict: one key at a time.
+ *
+ * Values are made words before the lock is taken, and objects are released after it: what others
+ * wait for is only what has to be one step. */
+#include "table.h"
+
+_Static_assert(kin_shared_dict_KIND == KIN__SHARED_DICT, "collection.h says what the domain says");
+
+#define ON_DICT(verb) KIN__ON(dict, KIN__SHARED_DICT, verb, "the dict")
+
+/* ---- how all of them go ---------------------------------------------------------------------- */
+
+static int make_key(const kin__on *on, kin_obj object, kin__key *ret)
+{
+    int rv = kin__head_check(on->table, on->type, on->what);
+    return rv < 0 ? rv : kin__key_make(on->table, object, on->verb, ret);
+}
+
+static int step_with(const kin__on *on, const kin__key *key, kin__table_step step, void *ctx)
+{
+    int rv = kin__table_enter(on);
+    if (rv < 0) {
+        return rv;
+    }
+    kin__spot spot;
+    rv = kin__table_find(on, key, &spot);
+    rv = rv < 0 ? rv : step(on, key, rv == KIN__FOUND ? &spot : NULL, ctx);
+    kin__table_leave(on);
+    return rv;
+}
+
+int kin__dict_step(const kin__on *on, kin_obj object, kin__table_step step, void *ctx)
+{
+    kin__key key;
+    int rv = make_key(on, object, &key);
+    if (rv == 0) {
+        rv = step_with(on, &key, step, ctx);
+        kin__key_done(&key);
+    }
+    kin__obj_drop(object);
+    return rv;
+}
+
+static int fail_missing(const kin__on *on)
+{
+    return kin__fail(KIN_ENOTFOUND, "%s: there is no such key", on->verb);
+}
+
+static int fail_nowhere(const char *verb)
+{
+    return kin__fail(KIN_EINVAL, "%s: nowhere to put the result (NULL)", verb);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int look_up(const kin__on *on, kin_obj object, kin_obj *ret)
+{
+    kin__key key;
+    int rv = make_key(on, object, &key);
+    if (rv == 0) {
+        rv = ret != NULL ? kin__table_get(on, &key, ret) : kin__table_has(on, &key);
+        kin__key_done(&key);
+    }
+    kin__obj_drop(object);
+    return rv;
+}
+
+int kin__dict_get(const kin__on *on, kin_obj key, kin_obj *ret_value)
+{
+    if (ret_value == NULL) {
+        kin__obj_drop(key);
+        return fail_nowhere(on->verb);
+    }
+    int rv = look_up(on, key, ret_value);
+    return rv == KIN__FOUND ? 0 : rv == KIN__MISSING ? fail_missing(on) : rv;
+}
+
+int kin__dict_contains(const kin__on *on, kin_obj key)
+{
+    return look_up(on, key, NULL);
+}
+
+int64_t kin__dict_len(const kin__on *on)
+{
+    int rv = kin__head_check(on->table, on->type, on->what);
+    return rv < 0 ? rv : kin__table_len(on);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* A word on its way into the table: 0 once it is the table's. */
+static int put_word(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
+{
+    uint64_t *word = ctx;
+    uint64_t given = *word;
+    *word = 0;
+    return spot == NULL ? kin__table_insert(on, key, given) : kin__table_replace(on, spot, given);
+}
+
+/* Under the lock, where the object is not known sooner. */
+static int put_object(const kin__on *on, const kin__key *key, const kin__spot *spot, kin_obj object)
+{
+    uint64_t word;
+    int rv = kin__value_make(object, &word);
+    return rv < 0 ? rv : put_word(on, key, spot, &word);
+}
+
+int kin__dict_set(const kin__on *on, kin_obj key, kin_obj value)
+{
+    uint64_t word = 0;
+    int rv = kin__obj_check(value, on->verb);
+    rv = rv < 0 ? rv : kin__value_make(value, &word);
+    kin__obj_drop(value);
+    if (rv < 0) {
+        kin__obj_drop(key);
+        return rv;
+    }
+    rv = kin__dict_step(on, key, put_word, &word);
+    kin__value_drop(word);
+    return rv;
+}
+
+static int take_out(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
+{
+    (void)key;
+    if (spot == NULL) {
+        return fail_missing(on);
+    }
+    kin_obj *ret_value = ctx;
+    int rv = ret_value != NULL ? kin__table_value(on, spot, ret_value) : 0;
+    return rv < 0 ? rv : kin__table_remove(on, spot);
+}
+
+int kin__dict_pop(const kin__on *on, kin_obj key, kin_obj *ret_value)
+{
+    return kin__dict_step(on, key, take_out, ret_value);
+}
+
+/* What was there, and what shall be. */
+typedef struct exchange {
+    kin_obj given;    /* stays the verb's */
+    kin_obj expected; /* the same */
+    kin_obj out;      /* to be handed out, or none */
+    kin_update_fn update;
+    void *ctx;
+} exchange;
+
+static int put_default(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
+{
+    exchange *x = ctx;
+    if (spot != NULL) {
+        return kin__table_value(on, spot, &x->out);
+    }
+    int rv = put_object(on, key, NULL, x->given);
+    if (rv == 0) {
+        x->out = kin_retain(x->given);
+    }
+    return rv < 0 ? rv : 1;
+}
+
+static int put_sum(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
+{
+    exchange *x = ctx;
+    kin_obj old = kin_none();
+    kin_obj sum = kin_none();
+    int rv = spot != NULL ? kin__table_value(on, spot, &old) : 0;
+    if (rv == 0) {
+        rv = spot != NULL ? kin__sum(old, x->given, on->verb, &sum)
+                          : kin__sum_of_one(x->given, on->verb, &sum);
+    }
+    rv = rv < 0 ? rv : put_object(on, key, spot, sum);
+    kin_release(old);
+    if (rv == 0) {
+        x->out = sum;
+    } else {
+        kin_release(sum);
+    }
+    return rv;
+}
+
+static int put_if_equal(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
+{
+    const exchange *x = ctx;
+    kin_obj old = kin_none();
+    int rv = spot != NULL ? kin__table_value(on, spot, &old) : 0;
+    if (rv < 0 || spot == NULL) {
+        return rv;
+    }
+    bool same = kin_equal(old, x->expected);
+    kin_release(old);
+    rv = same ? put_object(on, key, spot, x->given) : 0;
+    return rv < 0 ? rv : same;
+}
+
+static int put_what_it_says(const kin__on *on, const kin__key *key, const kin__spot *spot,
+                            void *ctx)
+{
+    const exchange *x = ctx;
+    kin_obj old = kin_none();
+    kin_obj now;
+    int rv = spot != NULL ? kin__table_value(on, spot, &old) : 0;
+    if (rv < 0) {
+        return rv;
+    }
+    rv = kin__obj_result(x->update(kin__obj_lend(old), x->ctx), &now);
+    if (rv == 0) {
+        rv = put_object(on, key, spot, now);
+        kin_release(now);
+    }
+    kin_release(old);
+    return rv;
+}
+
+/* ---- the verbs ------------------------------------------------------------------------------- */
+
+int kin_shared_dict_set(kin_shared_dict *dict, kin_obj key, kin_obj value)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return kin__remote_do(dict, "__setitem__", kin_tuple(key, value), NULL);
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_set");
+    return kin__dict_set(&on, key, value);
+}
+
+int kin_shared_dict_get(kin_shared_dict *dict, kin_obj key, kin_obj *ret_value)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return kin__remote_do(dict, "__getitem__", kin_tuple(key), ret_value);
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_get");
+    return kin__dict_get(&on, key, ret_value);
+}
+
+int kin_shared_dict_contains(kin_shared_dict *dict, kin_obj key)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return (int)kin__remote_number(dict, "__contains__", kin_tuple(key));
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_contains");
+    return kin__dict_contains(&on, key);
+}
+
+int64_t kin_shared_dict_len(kin_shared_dict *dict)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return kin__remote_number(dict, "__len__", kin_tuple());
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_len");
+    return kin__dict_len(&on);
+}
+
+int kin_shared_dict_pop(kin_shared_dict *dict, kin_obj key, kin_obj *ret_value)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return kin__remote_pop(dict, kin_tuple(key), ret_value);
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_pop");
+    return kin__dict_pop(&on, key, ret_value);
+}
+
+int kin_shared_dict_setdefault(kin_shared_dict *dict, kin_obj key, kin_obj value,
+                               kin_obj *ret_value)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return kin__remote_do(dict, "setdefault", kin_tuple(key, value), ret_value);
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_setdefault");
+    exchange x = { .given = value, .out = kin_none() };
+    int rv = ret_value == NULL ? fail_nowhere(on.verb) : kin__obj_check(value, on.verb);
+    if (rv < 0) {
+        kin__obj_drop(key);
+    } else {
+        rv = kin__dict_step(&on, key, put_default, &x);
+    }
+    if (rv >= 0) {
+        *ret_value = x.out;
+    }
+    kin__obj_drop(value);
+    return rv;
+}
+
+int kin_shared_dict_add(kin_shared_dict *dict, kin_obj key, kin_obj delta, kin_obj *ret_now)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return kin__remote_do(dict, "#ADD", kin_tuple(key, delta), ret_now);
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_add");
+    exchange x = { .given = delta, .out = kin_none() };
+    int rv = kin__obj_check(delta, on.verb);
+    if (rv < 0) {
+        kin__obj_drop(key);
+    } else {
+        rv = kin__dict_step(&on, key, put_sum, &x);
+    }
+    if (rv == 0 && ret_now != NULL) {
+        *ret_now = x.out;
+    } else {
+        kin_release(x.out);
+    }
+    kin__obj_drop(delta);
+    return rv;
+}
+
+int kin_shared_dict_compare_and_set(kin_shared_dict *dict, kin_obj key, kin_obj expected,
+                                    kin_obj desired)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        return (int)kin__remote_number(dict, "#CAS", kin_tuple(key, expected, desired));
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_compare_and_set");
+    exchange x = { .given = desired, .expected = expected };
+    int rv = kin__obj_check(desired, on.verb);
+    rv = rv < 0 ? rv : kin__obj_check(expected, on.verb);
+    if (rv < 0) {
+        kin__obj_drop(key);
+    } else {
+        rv = kin__dict_step(&on, key, put_if_equal, &x);
+    }
+    kin__obj_drop(expected);
+    kin__obj_drop(desired);
+    return rv;
+}
+
+int kin_shared_dict_apply(kin_shared_dict *dict, kin_obj key, kin_update_fn update, void *ctx)
+{
+    if (kin__is_remote(dict, KIN__SHARED_DICT)) {
+        kin__obj_drop(key);
+        return kin__remote_refuse("kin_shared_dict_apply");
+    }
+    const kin__on on = ON_DICT("kin_shared_dict_apply");
+    exchange x = { .update = update, .ctx = ctx };
+    if (update == NULL) {
+        kin__obj_drop(key);
+        return kin__fail(KIN_EINVAL, "%s: the function is NULL", on.verb);
+    }
+    return kin__dict_step(&on, key, put_what_it_says, &x);
+}

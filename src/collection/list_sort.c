@@ -1,0 +1,226 @@
+/* list_sort.c - a shared list in order, as Python sorts one. See list.h. */
+#include "list.h"
+
+#include <string.h>
+
+#define DEEPEST 200 /* rows in rows that are compared */
+
+/* ---- which comes first ----------------------------------------------------------------------- */
+
+static bool is_number(kin_obj o)
+{
+    kin_type type = kin_type_of(o);
+    return type == KIN_TYPE_INT || type == KIN_TYPE_BOOL || type == KIN_TYPE_FLOAT;
+}
+
+static int sign_of(bool more, bool less)
+{
+    return more - less;
+}
+
+/* The least byte first, `room` of them. */
+static int compare_magnitudes(const uint8_t *a, const uint8_t *b, size_t room)
+{
+    while (room > 0 && a[room - 1] == b[room - 1]) {
+        room--;
+    }
+    return room == 0 ? 0 : sign_of(a[room - 1] > b[room - 1], a[room - 1] < b[room - 1]);
+}
+
+static int compare_large(kin_obj a, kin_obj b, int *ret)
+{
+    bool negative[2] = { false, false };
+    int n = kin_to_bigint(a, NULL, 0, NULL);
+    int m = kin_to_bigint(b, NULL, 0, NULL);
+    size_t room = (size_t)(n > m ? n : m) + 1;
+    uint8_t *both = n < 0 || m < 0 ? NULL : kin__os_malloc(2 * room);
+    if (both == NULL) {
+        return kin__fail(KIN_ENOMEM, "no memory to compare ints of %zu bytes", room);
+    }
+    memset(both, 0, 2 * room);
+    (void)kin_to_bigint(a, both, room, &negative[0]);
+    (void)kin_to_bigint(b, both + room, room, &negative[1]);
+    int order = compare_magnitudes(both, both + room, room);
+    *ret = negative[0] != negative[1] ? (negative[0] ? -1 : 1) : negative[0] ? -order : order;
+    kin__os_free(both);
+    return 0;
+}
+
+static int compare_numbers(kin_obj a, kin_obj b, int *ret)
+{
+    int64_t i, j;
+    double f, g;
+    if (kin_type_of(a) == KIN_TYPE_FLOAT || kin_type_of(b) == KIN_TYPE_FLOAT) {
+        int rv = kin_to_float(a, &f);
+        rv = rv < 0 ? rv : kin_to_float(b, &g);
+        *ret = rv < 0 ? 0 : sign_of(f > g, f < g);
+        return rv;
+    }
+    if (kin_to_int(a, &i) < 0 || kin_to_int(b, &j) < 0) {
+        return compare_large(a, b, ret);
+    }
+    *ret = sign_of(i > j, i < j);
+    return 0;
+}
+
+static int compare_texts(const void *a, size_t n, const void *b, size_t m)
+{
+    int order = memcmp(a, b, n < m ? n : m);
+    return order != 0 ? order : sign_of(n > m, n < m);
+}
+
+static int compare(kin_obj a, kin_obj b, int depth, int *ret);
+
+static int compare_rows(kin_obj a, kin_obj b, int depth, int *ret)
+{
+    size_t n = kin_len(a);
+    size_t m = kin_len(b);
+    if (depth == DEEPEST) {
+        return kin__fail(KIN_ERANGE, "kin_shared_list_sort: rows in rows, %d deep", DEEPEST);
+    }
+    for (size_t i = 0; i < n && i < m; i++) {
+        int rv = kin_equal(kin_at(a, i), kin_at(b, i))
+                     ? 0
+                     : compare(kin_at(a, i), kin_at(b, i), depth + 1, ret);
+        if (rv < 0 || *ret != 0) {
+            return rv;
+        }
+    }
+    *ret = sign_of(n > m, n < m);
+    return 0;
+}
+
+static int compare(kin_obj a, kin_obj b, int depth, int *ret)
+{
+    kin_type type = kin_type_of(a);
+    *ret = 0;
+    if (is_number(a) && is_number(b)) {
+        return compare_numbers(a, b, ret);
+    }
+    if (type == kin_type_of(b)) {
+        switch (type) {
+        case KIN_TYPE_STR:
+            *ret = compare_texts(kin_as_str(a), kin_len(a), kin_as_str(b), kin_len(b));
+            return 0;
+        case KIN_TYPE_BYTES:
+            *ret = compare_texts(kin_as_bytes(a), kin_len(a), kin_as_bytes(b), kin_len(b));
+            return 0;
+        case KIN_TYPE_LIST:
+        case KIN_TYPE_TUPLE:
+            return compare_rows(a, b, depth, ret);
+        default:
+            break;
+        }
+    }
+    return kin__fail(KIN_ETYPE, "kin_shared_list_sort: two of the items cannot be compared");
+}
+
+/* ---- merging --------------------------------------------------------------------------------- */
+
+typedef struct item {
+    kin_obj object;
+    uint64_t word;
+} item;
+
+typedef struct sorter {
+    item *items, *other; /* n of them each */
+    uint64_t n;
+    bool (*less)(kin_obj, kin_obj, void *);
+    void *ctx;
+    int rv; /* of the first comparison that failed: from then on all is as it should be */
+} sorter;
+
+static bool is_before(sorter *s, const item *a, const item *b)
+{
+    int order = 0;
+    if (s->less != NULL) {
+        return s->less(kin__obj_lend(a->object), kin__obj_lend(b->object), s->ctx);
+    }
+    s->rv = s->rv < 0 ? s->rv : compare(a->object, b->object, 0, &order);
+    return order < 0;
+}
+
+/* [low, middle) and [middle, high), which are in order, from items to other. */
+static void merge(sorter *s, uint64_t low, uint64_t middle, uint64_t high)
+{
+    uint64_t a = low;
+    uint64_t b = middle;
+    for (uint64_t to = low; to < high; to++) {
+        bool second = a == middle || (b < high && is_before(s, &s->items[b], &s->items[a]));
+        s->other[to] = s->items[second ? b++ : a++];
+    }
+}
+
+static int sort(sorter *s)
+{
+    for (uint64_t run = 1; run < s->n && s->rv == 0; run *= 2) {
+        for (uint64_t low = 0; low < s->n; low += 2 * run) {
+            uint64_t middle = low + run < s->n ? low + run : s->n;
+            merge(s, low, middle, middle + run < s->n ? middle + run : s->n);
+        }
+        item *sorted = s->other;
+        s->other = s->items;
+        s->items = sorted;
+    }
+    return s->rv;
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static int read_items(const kin__list *l, sorter *s)
+{
+    int rv = 0;
+    for (s->n = 0; s->n < kin__list_count(l) && rv == 0; s->n += rv == 0) {
+        s->items[s->n].word = kin__list_word(l, s->n);
+        rv = kin__list_read(l, s->n, &s->items[s->n].object);
+    }
+    return rv;
+}
+
+static int replace(kin__list *l, const sorter *s)
+{
+    uint64_t *words = kin__list_load(l, 0);
+    if (words == NULL) {
+        return kin__failure();
+    }
+    for (uint64_t i = 0; i < s->n; i++) {
+        words[i] = s->items[i].word;
+    }
+    int rv = kin__list_replace(l, words, s->n, 0);
+    kin__os_free(words);
+    return rv;
+}
+
+static int sort_list(kin__list *l, bool (*less)(kin_obj, kin_obj, void *), void *ctx)
+{
+    uint64_t n = kin__list_count(l);
+    item *room = kin__os_malloc((2 * n + 1) * sizeof *room);
+    sorter s = { .items = room, .other = room + n, .less = less, .ctx = ctx };
+    if (room == NULL) {
+        return kin__fail(KIN_ENOMEM, "kin_shared_list_sort: no memory for %llu items",
+                         (unsigned long long)n);
+    }
+    int rv = read_items(l, &s);
+    rv = rv < 0 ? rv : sort(&s);
+    rv = rv < 0 ? rv : replace(l, &s);
+    for (uint64_t i = 0; i < s.n; i++) {
+        kin_release(s.items[i].object);
+    }
+    kin__os_free(room);
+    return rv;
+}
+
+int kin_shared_list_sort(kin_shared_list *list, bool (*less)(kin_obj, kin_obj, void *), void *ctx)
+{
+    if (kin__is_remote(list, KIN__SHARED_LIST)) {
+        return less == NULL ? kin__remote_do(list, "sort", kin_tuple(), NULL)
+                            : kin__remote_refuse("kin_shared_list_sort: by a function");
+    }
+    kin__list *l = kin__list_of(list);
+    int rv = kin__list_enter(l, "kin_shared_list_sort: the list");
+    if (rv == 0) {
+        rv = sort_list(l, less, ctx);
+        kin__list_leave(l);
+    }
+    return rv;
+}

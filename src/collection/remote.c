@@ -1,0 +1,112 @@
+/* remote.c - the verbs of dicts, lists, sets and namespaces on what a manager elsewhere serves: as
+ * methods over there, by their names in Python. What Python has no method for begins with '#', and
+ * is known to managers of ours only. */
+#include "room.h"
+
+#include <kin/pickle.h>
+
+#include <string.h>
+
+int kin__remote_do(const void *thing, const char *method, kin_obj args, kin_obj *ret)
+{
+    int rv = atomic_load(&kin__remote_call)(thing, method, args, 0, ret);
+    if (rv == KIN_ENOTFOUND && method[0] == '#' && strstr(kin_errmsg(), method) != NULL) {
+        return kin__fail(KIN_EUNSUPPORTED, "the manager is not one of kin: Python has no %s",
+                         method);
+    }
+    return rv;
+}
+
+int kin__remote_refuse(const char *what)
+{
+    return kin__fail(KIN_EUNSUPPORTED, "%s: not over a network, for functions do not travel", what);
+}
+
+int64_t kin__remote_number(const void *thing, const char *method, kin_obj args)
+{
+    kin_obj answer;
+    int64_t number = 0;
+    int rv = kin__remote_do(thing, method, args, &answer);
+    if (rv < 0) {
+        return rv;
+    }
+    if (kin_type_of(answer) == KIN_TYPE_BOOL) {
+        number = kin_as_bool(answer);
+    } else if (!kin_is_none(answer)) {
+        rv = kin_to_int(answer, &number);
+        rv = rv == 0 && number < 0 ? KIN_ECORRUPT : rv;
+    }
+    kin_release(answer);
+    return rv < 0 ? rv : number;
+}
+
+/* ---- dicts ----------------------------------------------------------------------------------- */
+
+int kin__remote_pop(const void *thing, kin_obj args, kin_obj *ret)
+{
+    return kin__remote_do(thing, ret != NULL ? "pop" : "__delitem__", args, ret);
+}
+
+int kin__remote_popitem(const void *thing, kin_obj *ret_key, kin_obj *ret_value)
+{
+    kin_obj pair;
+    int rv = kin__remote_do(thing, "popitem", kin_tuple(), &pair);
+    if (rv < 0) {
+        return rv;
+    }
+    if (kin_len(pair) != 2) {
+        rv = kin__fail(KIN_ECORRUPT, "what the manager sent is no pair");
+    } else {
+        *ret_key = kin_retain(kin_at(pair, 0));
+        *ret_value = kin_retain(kin_at(pair, 1));
+    }
+    kin_release(pair);
+    return rv;
+}
+
+/* (the next position, key, value), or none. */
+int kin__remote_next(const void *thing, uint64_t *pos, kin_obj *ret_key, kin_obj *ret_value)
+{
+    kin_obj found;
+    int64_t next = 0;
+    int rv = kin__remote_do(thing, "#NEXT", kin_tuple(kin_int((int64_t)*pos)), &found);
+    if (rv < 0) {
+        return rv;
+    }
+    if (kin_is_none(found)) {
+        return 0;
+    }
+    rv = kin_len(found) == 3 ? kin_to_int(kin_at(found, 0), &next) : KIN_ECORRUPT;
+    if (rv == 0) {
+        *pos = (uint64_t)next;
+        *ret_key = kin_retain(kin_at(found, 1));
+        if (ret_value != NULL) {
+            *ret_value = kin_retain(kin_at(found, 2));
+        }
+    }
+    kin_release(found);
+    return rv < 0 ? rv : 1;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+kin_obj kin__remote_whole(void)
+{
+    return kin_tuple(kin_slice(kin_none(), kin_none(), kin_none()));
+}
+
+/* Python says ValueError for what is not in a list. */
+int64_t kin__remote_find(const void *thing, const char *method, kin_obj value)
+{
+    int64_t rv = kin__remote_number(thing, method, kin_tuple(value));
+    return rv == KIN_EINVAL ? KIN_ENOTFOUND : rv;
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------ */
+
+/* AttributeError. */
+int kin__remote_attribute(const void *thing, const char *method, kin_obj args, kin_obj *ret)
+{
+    int rv = kin__remote_do(thing, method, args, ret);
+    return rv == KIN_EUSER && strncmp(kin_errmsg(), "AttributeError", 14) == 0 ? KIN_ENOTFOUND : rv;
+}

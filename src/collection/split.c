@@ -1,0 +1,373 @@
+/* split.c - the index's segments, made anew aside: larger, as two, or as one of two.
+ *
+ * Rules, beside those of index.c.
+ *   R6  A first segment has 4 buckets, and doubles up to 64. A larger one is split by the next bit
+ *       of its hashes. Where few are left, two become one again, and the only one smaller.
+ *   R7  Up to 16 slots of the directory are changed in place, one by one: a reader finds the old
+ *       segment or the new one there, and both say the same. For more, the directory is made anew.
+ *   R8  The directory grows only as far as the number of entries justifies. So who brings many keys
+ *       of one hash gets a long chain (R5), and no endless directory.
+ *
+ * Death. What was made aside is noted as new in the change, before anything leads there.
+ */
+#include "table.h"
+
+#define SLOTS_IN_PLACE 16u
+#define ASIDE_MOST 8u /* segments that are made at once */
+
+typedef struct aside {
+    unsigned n;
+    bool crowded; /* more would be needed */
+    kin__segment *made[ASIDE_MOST];
+    kin__change *change;
+} aside;
+
+static kin__segment *make(aside *a, unsigned depth, unsigned log)
+{
+    a->crowded = a->n == ASIDE_MOST;
+    kin__segment *s = a->crowded ? NULL : kin__segment_new(depth, log);
+    if (s != NULL) {
+        a->made[a->n++] = s;
+    }
+    return s;
+}
+
+/* Nobody was told of them. */
+static void forget(aside *a)
+{
+    while (a->n > 0) {
+        (void)kin__block_free(a->made[--a->n]);
+    }
+}
+
+static void note(const aside *a)
+{
+    for (unsigned i = 0; i < a->n; i++) {
+        kin__change_new(a->change, kin__block_ref(a->made[i]));
+    }
+}
+
+/* ---- filling them ---------------------------------------------------------------------------- */
+
+static void write_slot(kin__segment *s, kin__bucket *b, uint64_t hash, kin__ref entry)
+{
+    uint64_t tags = kin__peek(&b->tags);
+    unsigned slot = kin__bucket_space(tags);
+    kin__fill(&b->refs[slot], entry);
+    kin__fill(&b->tags, tags | kin__tag_of(hash) << slot * 8);
+    kin__fill(&s->used, kin__peek(&s->used) + 1);
+}
+
+static bool has_space(const kin__bucket *b)
+{
+    return kin__bucket_space(kin__peek(&b->tags)) < KIN__BUCKET_SLOTS;
+}
+
+static bool fill_one(kin__segment *s, uint64_t hash, kin__ref entry)
+{
+    unsigned probes = kin__segment_probes(s);
+    for (unsigned i = 0; i < probes; i++) {
+        kin__bucket *b = kin__segment_bucket(s, hash + i);
+        if (has_space(b)) {
+            write_slot(s, b, hash, entry);
+            return true;
+        }
+        kin__fill(&b->tags, kin__peek(&b->tags) | KIN__BUCKET_FULL);
+    }
+    return false;
+}
+
+/* Into a segment, or one of those behind it. False: crowded, or no memory. */
+static bool fill(aside *a, kin__segment *s, uint64_t hash, kin__ref entry)
+{
+    while (!fill_one(s, hash, entry)) {
+        kin__segment *next = kin__segment_at(kin__peek(&s->next));
+        if (next == NULL) {
+            next = make(a, (unsigned)kin__peek(&s->depth), KIN__SEGMENT_LEAST);
+            if (next == NULL) {
+                return false;
+            }
+            kin__fill(&s->next, kin__block_ref(next));
+        }
+        s = next;
+    }
+    return true;
+}
+
+/* Those of the first `parts` made that a hash belongs to. */
+static kin__segment *part_of(const aside *a, unsigned parts, uint64_t hash)
+{
+    uint64_t depth = kin__peek(&a->made[0]->depth);
+    return parts == 1 ? a->made[0] : a->made[hash >> (64 - depth) & 1];
+}
+
+static bool pour_slot(aside *a, unsigned parts, kin__ref ref, kin__ref but)
+{
+    kin__entry *e = ref != 0 && ref != but ? kin__block_place(ref, sizeof *e) : NULL;
+    if (e == NULL) {
+        return true;
+    }
+    uint64_t hash = kin__peek(&e->hash);
+    return fill(a, part_of(a, parts, hash), hash, ref);
+}
+
+/* Puts all entries of a chain of segments there, but one. */
+static bool pour(aside *a, unsigned parts, kin__ref from, kin__ref but)
+{
+    for (kin__segment *s = kin__segment_at(from); s != NULL;
+         s = kin__segment_at(kin__peek(&s->next))) {
+        size_t slots = (KIN__BUCKET_SLOTS * UINT64_C(1)) << kin__peek(&s->log);
+        for (size_t i = 0; i < slots; i++) {
+            kin__bucket *b = &s->buckets[i / KIN__BUCKET_SLOTS];
+            unsigned slot = (unsigned)(i % KIN__BUCKET_SLOTS);
+            bool is_there = kin__peek(&b->tags) >> slot * 8 & 0xff;
+            if (is_there && !pour_slot(a, parts, kin__peek(&b->refs[slot]), but)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The old ones; how many: more than `most` are not told apart. */
+static unsigned list_chain(kin__ref ref, kin__ref *ret, unsigned most)
+{
+    unsigned n = 0;
+    for (kin__segment *s = kin__segment_at(ref); s != NULL && n < most;
+         s = kin__segment_at(kin__peek(&s->next))) {
+        ret[n++] = ref;
+        ref = kin__peek(&s->next);
+    }
+    return ref != 0 ? most + 1 : n;
+}
+
+/* ---- hanging them in ------------------------------------------------------------------------- */
+
+/* The directory's depth. */
+static unsigned depth_of(uint64_t root)
+{
+    kin__directory *d =
+        root & KIN__DIRECTORY_BIT ? kin__block_place(root & ~KIN__DIRECTORY_BIT, sizeof *d) : NULL;
+    return d != NULL ? (unsigned)kin__peek(&d->depth) : 0;
+}
+
+/* Which slots of a directory of that depth: those of the hashes with the first `base` bits of
+ * one; the made segments share them. */
+typedef struct range {
+    uint64_t hash;
+    unsigned base, parts_log;
+} range;
+
+static uint64_t first_of(const range *r, unsigned depth)
+{
+    return r->base == 0 ? 0 : r->hash >> (64 - r->base) << (depth - r->base);
+}
+
+static kin__ref ref_for(const aside *a, const range *r, uint64_t i, unsigned depth)
+{
+    return kin__block_ref(a->made[i >> (depth - r->base - r->parts_log)]);
+}
+
+static void hang_in_place(kin__table *t, const kin__directory *d, const aside *a, const range *r)
+{
+    unsigned depth = (unsigned)kin__peek(&d->depth);
+    uint64_t first = first_of(r, depth);
+    for (uint64_t i = 0; i < UINT64_C(1) << (depth - r->base); i++) {
+        kin__change_write(&t->change, (kin__word *)&d->slots[first + i], ref_for(a, r, i, depth));
+    }
+}
+
+static kin__directory *new_directory(unsigned depth)
+{
+    kin__directory *d = kin__block_new(sizeof *d + (sizeof(kin__word) << depth), KIN__MESSAGE);
+    if (d != NULL) {
+        kin__fill(&d->depth, depth);
+    }
+    return d;
+}
+
+/* R7. With the old segments where nothing changes. */
+static int hang_anew(kin__table *t, uint64_t root, const aside *a, const range *r)
+{
+    unsigned old_depth = depth_of(root);
+    unsigned least = r->base + r->parts_log;
+    unsigned depth = old_depth > least ? old_depth : least;
+    kin__directory *old = kin__block_place(root & ~KIN__DIRECTORY_BIT, sizeof *old);
+    kin__directory *d = new_directory(depth);
+    if (d == NULL) {
+        return kin__failure();
+    }
+    uint64_t first = first_of(r, depth);
+    uint64_t span = UINT64_C(1) << (depth - r->base);
+    for (uint64_t i = 0; i < UINT64_C(1) << depth; i++) {
+        bool ours = i >= first && i - first < span;
+        kin__fill(&d->slots[i], ours ? ref_for(a, r, i - first, depth)
+                                     : kin__peek(&old->slots[i >> (depth - old_depth)]));
+    }
+    kin__ref ref = kin__block_ref(d);
+    kin__change_new(&t->change, ref);
+    kin__change_write(&t->change, &t->directory, ref | KIN__DIRECTORY_BIT);
+    kin__change_dead(&t->change, root & KIN__DIRECTORY_BIT ? root & ~KIN__DIRECTORY_BIT : 0);
+    return 0;
+}
+
+static int hang(kin__table *t, uint64_t root, const aside *a, const range *r)
+{
+    unsigned depth = depth_of(root);
+    if (r->base == 0 && r->parts_log == 0) {
+        kin__change_write(&t->change, &t->directory, kin__block_ref(a->made[0]));
+        kin__change_dead(&t->change, root & KIN__DIRECTORY_BIT ? root & ~KIN__DIRECTORY_BIT : 0);
+        return 0;
+    }
+    if (depth < r->base + r->parts_log || UINT64_C(1) << (depth - r->base) > SLOTS_IN_PLACE) {
+        return hang_anew(t, root, a, r);
+    }
+    hang_in_place(t, kin__block_place(root & ~KIN__DIRECTORY_BIT, sizeof(kin__directory)), a, r);
+    return 0;
+}
+
+/* ---- larger ---------------------------------------------------------------------------------- */
+
+/* R8 */
+static bool may_split(const kin__table *t, uint64_t root, unsigned depth)
+{
+    unsigned all = depth_of(root);
+    return depth < KIN__DIRECTORY_MOST &&
+           (depth < all || UINT64_C(2) << all <= 16 + kin__peek(&t->count) / 16);
+}
+
+/* R5. At the end of the chain. */
+static int append(kin__table *t, kin__ref first, uint64_t hash, kin__ref entry)
+{
+    kin__segment *last = kin__segment_at(first);
+    for (kin__segment *s = last; s != NULL; s = kin__segment_at(kin__peek(&s->next))) {
+        last = s;
+    }
+    kin__segment *more = kin__segment_new((unsigned)kin__peek(&last->depth), KIN__SEGMENT_LEAST);
+    if (more == NULL) {
+        return kin__failure();
+    }
+    (void)fill_one(more, hash, entry);
+    kin__change_new(&t->change, kin__block_ref(more));
+    kin__change_write(&t->change, &last->next, kin__block_ref(more));
+    return 0;
+}
+
+typedef struct plan {
+    const kin__way *way;
+    range range;
+    unsigned depth, log; /* of the new ones */
+    uint64_t hash;       /* of an entry that comes with it, unless that is 0 */
+    kin__ref entry, but;
+} plan;
+
+static bool build(aside *a, const plan *p, const kin__ref *old, unsigned n)
+{
+    unsigned parts = 1u << p->range.parts_log;
+    for (unsigned i = 0; i < parts; i++) {
+        if (make(a, p->depth, p->log) == NULL) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (!pour(a, parts, old[i], p->but)) {
+            return false;
+        }
+    }
+    return p->entry == 0 || fill(a, part_of(a, parts, p->hash), p->hash, p->entry);
+}
+
+/* 1; 0: it would take too many segments; KIN_ENOMEM. */
+static int make_anew(kin__table *t, const plan *p, const kin__ref *old, unsigned n)
+{
+    aside a = { .change = &t->change };
+    bool built = build(&a, p, old, n);
+    int rv = built ? hang(t, p->way->root, &a, &p->range) : a.crowded ? 0 : kin__failure();
+    if (!built || rv < 0) {
+        forget(&a);
+        return rv;
+    }
+    note(&a);
+    return 1;
+}
+
+static void bury(kin__table *t, const kin__ref *old, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        kin__change_dead(&t->change, old[i]);
+    }
+}
+
+int kin__split(kin__table *t, const kin__way *way, uint64_t hash, kin__ref entry)
+{
+    kin__ref old[ASIDE_MOST];
+    kin__segment *s = kin__segment_at(way->ref);
+    unsigned depth = (unsigned)kin__peek(&s->depth);
+    unsigned log = (unsigned)kin__peek(&s->log);
+    unsigned n = list_chain(way->ref, old, ASIDE_MOST);
+    bool larger = log < KIN__SEGMENT_MOST;
+    if (n > ASIDE_MOST || (!larger && !may_split(t, way->root, depth))) {
+        return append(t, way->ref, hash, entry);
+    }
+    plan p = { .way = way,
+               .range = { .hash = hash, .base = depth, .parts_log = !larger },
+               .depth = depth + !larger,
+               .log = log + larger,
+               .hash = hash,
+               .entry = entry };
+    int rv = make_anew(t, &p, old, 1);
+    if (rv == 0) {
+        return append(t, way->ref, hash, entry);
+    }
+    bury(t, old, rv > 0 ? n : 0);
+    return rv > 0 ? 0 : rv;
+}
+
+/* ---- smaller --------------------------------------------------------------------------------- */
+
+static uint64_t slots_of(const kin__segment *s)
+{
+    return (KIN__BUCKET_SLOTS * UINT64_C(1)) << kin__peek(&s->log);
+}
+
+static bool is_sparse(const kin__segment *s)
+{
+    return kin__peek(&s->next) == 0 && kin__peek(&s->used) * 8 <= slots_of(s);
+}
+
+/* The other half of what was one before: it may be so sparse, too. */
+static bool find_twin(const kin__table *t, const kin__segment *s, uint64_t hash, kin__ref *ret)
+{
+    kin__way way;
+    uint64_t depth = kin__peek(&s->depth);
+    kin__segment *twin = kin__index_way(t, hash ^ UINT64_C(1) << (64 - depth), &way)
+                             ? kin__segment_at(way.ref)
+                             : NULL;
+    *ret = way.ref;
+    return twin != NULL && twin != s && kin__peek(&twin->depth) == depth && is_sparse(twin);
+}
+
+bool kin__shrink(kin__table *t, const kin__spot *spot)
+{
+    kin__segment *s = kin__segment_at(spot->way.ref);
+    unsigned depth = s != NULL ? (unsigned)kin__peek(&s->depth) : 0;
+    unsigned log = s != NULL ? (unsigned)kin__peek(&s->log) : 0;
+    uint64_t hash = kin__peek(&spot->entry->hash);
+    kin__ref old[2] = { spot->way.ref };
+    if (s == NULL || !is_sparse(s) || (depth == 0 && log == KIN__SEGMENT_LEAST) ||
+        (depth > 0 && !find_twin(t, s, hash, &old[1]))) {
+        return false;
+    }
+    unsigned lower = log > KIN__SEGMENT_LEAST + 1 ? log - 2 : KIN__SEGMENT_LEAST;
+    plan p = { .way = &spot->way,
+               .range = { .hash = hash, .base = depth > 0 ? depth - 1 : 0 },
+               .depth = depth > 0 ? depth - 1 : 0,
+               .log = depth > 0 ? log : lower,
+               .but = spot->ref };
+    unsigned n = depth > 0 ? 2 : 1;
+    if (make_anew(t, &p, old, n) != 1) {
+        return false;
+    }
+    bury(t, old, n);
+    return true;
+}

@@ -1,0 +1,153 @@
+#include "list.h"
+
+TEST(items_are_set_got_and_appended)
+{
+    uint64_t before = blocks_in_use();
+    kin_shared_list *list = new_list(kin_list(kin_int(1), kin_str("two"), kin_float(3.5)));
+    CHECK_LIST(list, "[1, 'two', 3.5]");
+    CHECK_OK(kin_shared_list_append(list, kin_tuple(kin_int(4))));
+    CHECK_OK(kin_shared_list_set(list, 0, kin_str("one")));
+    CHECK_OK(kin_shared_list_set(list, -2, kin_none()));
+    CHECK_LIST(list, "['one', 'two', None, (4,)]");
+    CHECK_EQ(kin_shared_list_len(list), 4);
+    kin_obj o;
+    CHECK_OK(kin_shared_list_get(list, -4, &o));
+    CHECK_STR(kin_as_str(o), "one");
+    kin_release(o);
+    kin_shared_list_free(list);
+    CHECK_EQ(blocks_in_use(), before);
+}
+
+TEST(what_is_beyond_the_ends_is_refused)
+{
+    kin_obj o = kin_int(7);
+    kin_shared_list *list = new_list(kin_list(kin_int(1)));
+    CHECK_ERROR(kin_shared_list_get(list, 1, &o), KIN_ERANGE);
+    CHECK_ERROR(kin_shared_list_get(list, -2, &o), KIN_ERANGE);
+    CHECK_ERROR(kin_shared_list_get(list, INT64_MIN, &o), KIN_ERANGE);
+    CHECK_ERROR(kin_shared_list_get(list, INT64_MAX, &o), KIN_ERANGE);
+    CHECK_ERROR(kin_shared_list_set(list, 1, kin_str("x")), KIN_ERANGE);
+    CHECK_ERROR(kin_shared_list_pop(list, 1, &o), KIN_ERANGE);
+    CHECK_OK(kin_shared_list_pop(list, 0, NULL));
+    CHECK_ERROR(kin_shared_list_pop(list, -1, &o), KIN_ERANGE);
+    CHECK_ERROR(kin_shared_list_get(list, 0, &o), KIN_ERANGE);
+    CHECK_EQ(kin_as_int(o), 7);
+    kin_shared_list_free(list);
+}
+
+TEST(what_makes_no_sense_is_refused)
+{
+    kin_obj o = kin_int(7);
+    int number = 0;
+    kin_shared_list *list = NULL;
+    kin_shared_list_options reserved = { .reserved = { 1 } };
+    CHECK_ERROR(kin_shared_list_new(&list, &reserved), KIN_EINVAL);
+    CHECK_ERROR(kin_shared_list_new(NULL, NULL), KIN_EINVAL);
+    CHECK_ERROR(kin_shared_list_new(&list, KIN_OPT(kin_shared_list_options, .items = kin_int(1))),
+                KIN_ETYPE);
+    CHECK_NULL(list);
+    CHECK_ERROR(kin_shared_list_get(NULL, 0, &o), KIN_EINVAL);
+    CHECK_ERROR(kin_shared_list_get((kin_shared_list *)(void *)&number, 0, &o), KIN_EINVAL);
+    CHECK_ERROR(kin_shared_list_append(NULL, kin_str("x")), KIN_EINVAL);
+    CHECK_ERROR((int)kin_shared_list_len(NULL), KIN_EINVAL);
+    list = new_list(kin_list());
+    CHECK_ERROR(kin_shared_list_get(list, 0, NULL), KIN_EINVAL);
+    CHECK_ERROR(kin_shared_list_copy(list, NULL), KIN_EINVAL);
+    CHECK_ERROR(kin_shared_list_append(list, (kin_obj){ 0 }), KIN_EINVAL);
+    CHECK_ERROR(kin_shared_list_append(list, kin_buffer(kin_alloc(10), 10)), KIN_EUNSUPPORTED);
+    CHECK_ERROR(kin_shared_list_extend(list, kin_int(1)), KIN_ETYPE);
+    CHECK_LIST(list, "[]");
+    kin_shared_list_free(list);
+    CHECK_ERROR(kin_shared_list_get(list, 0, &o), KIN_EFREED);
+    CHECK_ERROR(kin_shared_list_append(list, kin_int(0)), KIN_EFREED);
+    kin_shared_list_free(NULL);
+}
+
+TEST(items_come_in_and_out_at_both_ends)
+{
+    kin_obj o;
+    kin_shared_list *list = new_list(kin_list());
+    for (int i = 0; i < 1000; i++) {
+        CHECK_OK(kin_shared_list_insert(list, 0, kin_int(-i)));
+        CHECK_OK(kin_shared_list_append(list, kin_strf("%d", i)));
+    }
+    CHECK_EQ(kin_shared_list_len(list), 2000);
+    for (int i = 999; i >= 0; i--) {
+        CHECK_OK(kin_shared_list_pop(list, 0, &o));
+        CHECK_EQ(kin_as_int(o), -i);
+        CHECK_OK(kin_shared_list_pop(list, -1, &o));
+        CHECK_EQ(atoi(kin_as_str(o)), i);
+        kin_release(o);
+    }
+    CHECK_LIST(list, "[]");
+    kin_shared_list_free(list);
+}
+
+TEST(a_list_may_be_used_as_a_queue_for_ever)
+{
+    kin_obj o;
+    kin_shared_list *list = new_list(kin_range(0, 40));
+    uint64_t before = blocks_in_use();
+    for (int i = 40; i < 100000; i++) {
+        CHECK_OK(kin_shared_list_append(list, kin_int(i)));
+        CHECK_OK(kin_shared_list_pop(list, 0, &o));
+        CHECK_EQ(kin_as_int(o), i - 40);
+    }
+    CHECK_LE(blocks_in_use(), before + 3);
+    kin_shared_list_free(list);
+}
+
+TEST(items_are_inserted_and_taken_out_in_the_middle)
+{
+    kin_obj o;
+    kin_shared_list *list = new_list(kin_list(kin_int(0), kin_int(1), kin_int(2)));
+    CHECK_OK(kin_shared_list_insert(list, 1, kin_str("a")));
+    CHECK_OK(kin_shared_list_insert(list, -1, kin_str("b")));
+    CHECK_OK(kin_shared_list_insert(list, 99, kin_str("c")));
+    CHECK_OK(kin_shared_list_insert(list, -99, kin_str("d")));
+    CHECK_LIST(list, "['d', 0, 'a', 1, 'b', 2, 'c']");
+    CHECK_OK(kin_shared_list_pop(list, 2, &o));
+    CHECK_STR(kin_as_str(o), "a");
+    kin_release(o);
+    CHECK_OK(kin_shared_list_pop(list, -3, NULL));
+    CHECK_LIST(list, "['d', 0, 1, 2, 'c']");
+    kin_shared_list_free(list);
+}
+
+static int append_100(void *ctx)
+{
+    for (int i = 0; i < 100; i++) {
+        CHECK_OK(kin_shared_list_append(ctx, kin_int(1)));
+    }
+    return 0;
+}
+
+TEST(relatives_use_the_same_list)
+{
+    enum { CHILDREN = 4 };
+    pid_t pids[CHILDREN];
+    kin_shared_list *list = new_list(kin_list());
+    for (int i = 0; i < CHILDREN; i++) {
+        pids[i] = test_child(append_100, list);
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        CHECK_EQ(test_join(pids[i]), 0);
+    }
+    CHECK_EQ(kin_shared_list_len(list), 100 * CHILDREN);
+    CHECK_EQ(kin_shared_list_count(list, kin_int(1)), 100 * CHILDREN);
+    kin_shared_list_free(list);
+}
+
+TEST(a_list_lies_in_another)
+{
+    kin_obj o;
+    kin_shared_list *inner = new_list(kin_list());
+    kin_shared_list *outer = new_list(kin_list(kin_shared(inner)));
+    CHECK_OK(kin_shared_list_get(outer, 0, &o));
+    CHECK_OK(kin_shared_list_append(kin_as(kin_shared_list, o), kin_int(7)));
+    kin_release(o);
+    CHECK_LIST(inner, "[7]");
+    kin_shared_list_free(outer);
+    CHECK_LIST(inner, "[7]");
+    kin_shared_list_free(inner);
+}
