@@ -65,7 +65,7 @@ kin_programs(examples)
 # where they are there (`tools/deps bench`): bench/peers/absent.c stands in for one that is not.
 file(GLOB sources CONFIGURE_DEPENDS
     ${PROJECT_SOURCE_DIR}/bench/common/*.c ${PROJECT_SOURCE_DIR}/bench/peers/*.c)
-list(FILTER sources EXCLUDE REGEX "/(zmq|nng|pool_(glib|libuv|openmp))\\.c$")
+list(FILTER sources EXCLUDE REGEX "/(zmq|nng|hash_glib|pool_(glib|libuv|openmp))\\.c$")
 add_library(kin_bench STATIC ${sources})
 target_link_libraries(kin_bench PRIVATE kin)
 target_link_options(kin_bench INTERFACE -Wl,--as-needed) # a bench without these peers starts faster
@@ -97,6 +97,9 @@ foreach(peer glib libuv)
         target_compile_definitions(kin_bench PRIVATE BENCH_HAS_${upper}=1)
     endif()
 endforeach()
+if(GLIB_FOUND)
+    target_sources(kin_bench PRIVATE ${PROJECT_SOURCE_DIR}/bench/peers/hash_glib.c)
+endif()
 find_package(OpenMP COMPONENTS C)
 if(OpenMP_C_FOUND)
     set(source ${PROJECT_SOURCE_DIR}/bench/peers/pool_openmp.c)
@@ -124,3 +127,8 @@ find_package(OpenMP COMPONENTS C) # a peer of the loops; without it they are ask
 if(OpenMP_C_FOUND)
     target_link_libraries(bench.pool_for PRIVATE OpenMP::OpenMP_C)
 endif()
+
+# The programs that are installed.
+kin_programs(cli)
+install(TARGETS cli.kin-manager RUNTIME)
+install(FILES ${PROJECT_SOURCE_DIR}/docs/man/kin-manager.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -3,10 +3,12 @@
 #define KIN_H
 
 #include <kin/base.h>
+#include <kin/collection.h>
 #include <kin/condition.h>
 #include <kin/conn.h>
 #include <kin/domain.h>
 #include <kin/listener.h>
+#include <kin/manager.h>
 #include <kin/obj.h>
 #include <kin/pickle.h>
 #include <kin/pool.h>

@@ -1,0 +1,30 @@
+"""86_worker.py HOST:PORT: works on the jobs of 86_job_queue.c, until it gets None."""
+import sys
+from multiprocessing.managers import BaseManager, DictProxy
+
+
+class Manager(BaseManager):
+    pass
+
+
+Manager.register("jobs")
+Manager.register("results", proxytype=DictProxy)
+
+
+def steps(n):
+    count = 0
+    while n != 1:
+        n = n // 2 if n % 2 == 0 else 3 * n + 1
+        count += 1
+    return count
+
+
+host, port = sys.argv[1].rsplit(":", 1)
+manager = Manager(address=(host, int(port)), authkey=b"our secret")
+manager.connect()
+jobs, results = manager.jobs(), manager.results()
+done = 0
+for n in iter(jobs.get, None):
+    results[n] = steps(n)
+    done += 1
+print("a worker in Python:", done, "jobs", file=sys.stderr)

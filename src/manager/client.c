@@ -1,0 +1,397 @@
+/* client.c - one connection: bytes that arrive become frames, and answers bytes that leave.
+ *
+ * Rules.
+ *   R1  A client is read from while he has no call at work and not too much that he has not read.
+ *       So he fills no more than one buffer of requests, and one answer beyond UNREAD.
+ *   R2  A buffer grows with what has arrived, never with what is announced.
+ *   R3  Nothing is freed in the midst of a turn: server.h, R6.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LEAST 4096u /* bytes of a buffer */
+#define UNREAD 262144u
+#define TOGETHER 65536u /* small answers go in one piece */
+#define LONG_FRAME UINT32_C(0xffffffff)
+
+/* ---- who he is ------------------------------------------------------------------------------- */
+
+/* host:port, as Python has it. */
+static kin_obj pair_of(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    size_t size = colon != NULL ? (size_t)(colon - text) : 0;
+    bool bracket = size > 1 && text[0] == '[';
+    const char *host = bracket ? text + 1 : text;
+    size -= bracket ? 2 : 0;
+    static const char mapped[] = "::ffff:"; /* IPv4, on a socket for both */
+    if (size > sizeof mapped && memcmp(host, mapped, sizeof mapped - 1) == 0) {
+        host += sizeof mapped - 1;
+        size -= sizeof mapped - 1;
+    }
+    int64_t port = 0;
+    for (const char *at = colon; at != NULL && *++at >= '0' && *at <= '9';) {
+        port = port * 10 + (*at - '0');
+    }
+    return kin_tuple(kin_strn(host, size), kin_int(port));
+}
+
+/* The address by which he reaches us. */
+static kin_obj own_address(const kin__server *server, int fd)
+{
+    const char *bound = kin__server_address(server);
+    kin__net_address at;
+    char text[200];
+    if (bound[0] == '/') {
+        return kin_str(bound);
+    }
+    if (bound[0] == '@') {
+        size_t size = strlen(bound);
+        char name[sizeof text] = "";
+        size = size < sizeof name ? size : sizeof name;
+        memcpy(name + 1, bound + 1, size - 1);
+        return kin_bytes(name, size);
+    }
+    if (kin__os_net_own_address(fd, &at) < 0) {
+        return pair_of(bound);
+    }
+    kin__os_net_text(&at, text, sizeof text);
+    return pair_of(text);
+}
+
+static kin__holder *holder_of(kin__server *server, int fd, const kin__net_address *from)
+{
+    char text[200];
+    kin__os_net_text(from, text, sizeof text);
+    char *colon = strrchr(text, ':');
+    if (colon != NULL) { /* each of his connections has a port of its own */
+        *colon = '\0';
+    }
+    bool is_local = colon == NULL;
+    return kin__holder_enter(&server->holders, is_local ? kin__os_net_peer(fd) : 0, text);
+}
+
+bool kin__client_is_guest(kin__client *c)
+{
+    c->guest = c->guest != KIN__NOBODY ? c->guest : kin__guest_join("a manager's client");
+    return c->guest != KIN__NOBODY;
+}
+
+/* ---- the beginning and the end --------------------------------------------------------------- */
+
+static void enter(kin__server *server, kin__client *c)
+{
+    c->next = server->clients;
+    if (c->next != NULL) {
+        c->next->previous = c;
+    }
+    server->clients = c;
+    atomic_fetch_add(&server->n_clients, 1);
+}
+
+void kin__client_new(kin__server *server, int fd, const kin__net_address *from)
+{
+    kin__stream_info info;
+    kin__client *c = kin__os_calloc(1, sizeof *c);
+    kin__holder *holder = c != NULL ? holder_of(server, fd, from) : NULL;
+    int rv = holder == NULL ? -ENOMEM : kin__os_stream_look(fd, &info);
+    rv = rv < 0 ? rv : kin__os_watch_for(server->watch, fd, c, KIN__CAN_READ, true);
+    if (rv < 0) {
+        if (holder != NULL) {
+            kin__holder_leave(holder);
+        }
+        kin__os_free(c);
+        kin__os_close(fd);
+        return;
+    }
+    *c = (kin__client){ .server = server,
+                        .fd = fd,
+                        .holder = holder,
+                        .address = own_address(server, fd),
+                        .watched = KIN__CAN_READ,
+                        .since = kin__os_now() };
+    c->last_out = &c->out;
+    enter(server, c);
+}
+
+void kin__client_drop(kin__client *c)
+{
+    if (c->dead) {
+        return;
+    }
+    c->dead = true;
+    c->next_dead = c->server->dead;
+    c->server->dead = c;
+    kin__os_watch_remove(c->server->watch, c->fd);
+    kin__os_net_hang_up(c->fd);
+    kin__os_close(c->fd);
+    c->fd = -1;
+    kin__server_discharge(c->server, c->room + c->out_size);
+    if (c->call != NULL) {
+        kin__call_cut(c->call);
+    }
+}
+
+static void free_buffers(kin__client *c)
+{
+    for (kin__reply *r = c->out, *next; r != NULL; r = next) {
+        next = r->next;
+        kin__os_free(r->bytes);
+        kin__os_free(r);
+    }
+    kin__os_free(c->in);
+    c->in = NULL;
+    c->out = NULL;
+}
+
+void kin__client_bury(kin__client *c)
+{
+    kin__server *server = c->server;
+    *(c->previous != NULL ? &c->previous->next : &server->clients) = c->next;
+    if (c->next != NULL) {
+        c->next->previous = c->previous;
+    }
+    atomic_fetch_sub(&server->n_clients, 1);
+    kin__hand_forget(&c->hand);
+    kin__guest_end(c->guest);
+    kin__holder_leave(c->holder);
+    kin_release(c->address);
+    free_buffers(c);
+    kin__os_free(c);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+/* Small ones are put together, for who has sent many requests at once. */
+static bool add_to_last(kin__client *c, const char *bytes, size_t size)
+{
+    kin__reply *last = c->out;
+    while (last != NULL && last->next != NULL) {
+        last = last->next;
+    }
+    if (last == NULL || last->size + size > TOGETHER) {
+        return false;
+    }
+    char *more = kin__os_realloc(last->bytes, last->size + size);
+    if (more == NULL) {
+        return false;
+    }
+    memcpy(more + last->size, bytes, size);
+    last->bytes = more;
+    last->size += size;
+    return true;
+}
+
+void kin__client_send(kin__client *c, char *bytes, size_t size)
+{
+    kin__reply *r = NULL;
+    bool ok = !c->dead && kin__server_charge(c->server, c, size);
+    bool added = ok && add_to_last(c, bytes, size);
+    if (ok && !added && (r = kin__os_malloc(sizeof *r)) != NULL) {
+        *r = (kin__reply){ .bytes = bytes, .size = size };
+        *c->last_out = r;
+        c->last_out = &r->next;
+    }
+    if (r == NULL) {
+        kin__os_free(bytes);
+    }
+    c->out_size += added || r != NULL ? size : 0;
+    if (ok && !added && r == NULL) {
+        kin__server_discharge(c->server, size);
+        kin__client_drop(c);
+    }
+}
+
+static void take_out_first(kin__client *c)
+{
+    kin__reply *r = c->out;
+    c->out = r->next;
+    c->last_out = c->out == NULL ? &c->out : c->last_out;
+    c->out_size -= r->size;
+    kin__server_discharge(c->server, r->size);
+    kin__os_free(r->bytes);
+    kin__os_free(r);
+}
+
+/* As much as goes. */
+static void flush(kin__client *c)
+{
+    while (c->out != NULL && !c->dead) {
+        kin__reply *r = c->out;
+        kin__bytes parts[2] = { { r->bytes + r->sent, r->size - r->sent }, { NULL, 0 } };
+        ssize_t n = kin__os_stream_write(c->fd, parts, NULL, 0, false);
+        if (n == -EAGAIN) {
+            return;
+        }
+        if (n < 0) {
+            kin__client_drop(c);
+            return;
+        }
+        r->sent += (size_t)n;
+        c->since = kin__os_now();
+        atomic_fetch_add(&c->server->bytes_out, (uint64_t)n);
+        if (r->sent == r->size) {
+            take_out_first(c);
+        }
+    }
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static uint64_t number_at(const char *at, size_t size)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < size; i++) {
+        n = n << 8 | (unsigned char)at[i];
+    }
+    return n;
+}
+
+typedef struct frame {
+    const char *body;
+    size_t size;
+    size_t whole; /* with its header */
+} frame;
+
+/* 1: there is one; 0: not all of it; -1: it is too large, or none. */
+static int frame_at(const kin__client *c, size_t at, frame *ret)
+{
+    size_t have = c->have - at;
+    size_t header = 4;
+    uint64_t size = have >= header ? number_at(c->in + at, header) : 0;
+    if (have >= header && size == LONG_FRAME) {
+        header = 12;
+        size = have >= header ? number_at(c->in + at + 4, 8) : 0;
+    }
+    if (have < header) {
+        return 0;
+    }
+    if (size > c->server->max_message) {
+        return -1;
+    }
+    *ret = (frame){ c->in + at + header, (size_t)size, header + (size_t)size };
+    return have >= ret->whole;
+}
+
+static bool may_be_read(const kin__client *c)
+{
+    return !c->dead && !c->ending && c->call == NULL && c->out_size <= UNREAD; /* R1 */
+}
+
+static void take_frames(kin__client *c)
+{
+    size_t at = 0;
+    frame f;
+    int rv = 1;
+    while (rv > 0 && may_be_read(c)) {
+        rv = frame_at(c, at, &f);
+        if (rv > 0) {
+            kin__client_asks(c, f.body, f.size);
+            at += f.whole;
+        }
+    }
+    if (rv < 0) {
+        atomic_fetch_add(&c->server->refused, 1);
+        kin__client_drop(c);
+        return;
+    }
+    c->have -= at;
+    if (at > 0 && c->have > 0) {
+        memmove(c->in, c->in + at, c->have);
+    }
+}
+
+/* A place for what arrives: R2. */
+static bool make_room(kin__client *c)
+{
+    size_t most = c->server->max_message + 12;
+    size_t room = c->room == 0 ? LEAST : 2 * c->room < most ? 2 * c->room : most;
+    if (c->have < c->room) {
+        return true;
+    }
+    if (!kin__server_charge(c->server, c, room - c->room)) {
+        return false;
+    }
+    char *in = kin__os_realloc(c->in, room);
+    if (in == NULL) {
+        kin__server_discharge(c->server, room - c->room);
+        return false;
+    }
+    c->in = in;
+    c->room = room;
+    return true;
+}
+
+static void let_go_of_room(kin__client *c)
+{
+    if (!c->dead && c->have == 0 && c->room > LEAST) {
+        kin__server_discharge(c->server, c->room);
+        kin__os_free(c->in);
+        c->in = NULL;
+        c->room = 0;
+    }
+}
+
+static void receive(kin__client *c)
+{
+    if (!make_room(c)) {
+        kin__client_drop(c);
+        return;
+    }
+    ssize_t n = kin__os_stream_read(c->fd, c->in + c->have, c->room - c->have, false);
+    if (n == -EAGAIN) {
+        return;
+    }
+    if (n <= 0) {
+        kin__client_drop(c);
+        return;
+    }
+    c->have += (size_t)n;
+    atomic_fetch_add(&c->server->bytes_in, (uint64_t)n);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+void kin__client_go_on(kin__client *c)
+{
+    take_frames(c);
+    flush(c);
+    while (may_be_read(c) && c->out == NULL && c->have > 0) { /* it was held back by R1 */
+        size_t before = c->have;
+        take_frames(c);
+        flush(c);
+        if (c->have == before) {
+            break;
+        }
+    }
+    let_go_of_room(c);
+    if (c->ending && c->call == NULL && c->out == NULL) {
+        kin__client_drop(c);
+    }
+    unsigned want = (may_be_read(c) ? KIN__CAN_READ : 0u) | (c->out != NULL ? KIN__CAN_WRITE : 0u);
+    if (!c->dead && want != c->watched) {
+        c->watched = want;
+        if (kin__os_watch_for(c->server->watch, c->fd, c, want, false) < 0) {
+            kin__client_drop(c);
+        }
+    }
+}
+
+void kin__client_event(kin__client *c, unsigned what)
+{
+    if (c->dead) {
+        return;
+    }
+    if (what & KIN__HUNG_UP && !(c->watched & KIN__CAN_READ)) { /* what he sent is not wanted */
+        kin__client_drop(c);
+        return;
+    }
+    if (what & (KIN__CAN_READ | KIN__HUNG_UP) && may_be_read(c)) {
+        receive(c);
+    }
+    if (!c->dead) {
+        kin__client_go_on(c);
+    }
+}

@@ -1,0 +1,137 @@
+/* connect.c - a manager that is elsewhere: connecting to it, and what it is asked for. */
+#include "proxy.h"
+
+#include <string.h>
+
+static kin__link *link_of(kin__far *far)
+{
+    return (kin__link *)(void *)far;
+}
+
+/* ---- what manager.c asks for ----------------------------------------------------------------- */
+
+static int make(kin__far *far, const kin__kind *kind, kin_obj args, kin_obj names, void **ret)
+{
+    kin__proxy *proxy;
+    int rv = kin__proxy_create(link_of(far), kind->type_id, args, names, &proxy);
+    if (rv == KIN_ENOTFOUND) {
+        return kin__fail(KIN_EUNSUPPORTED, "the manager makes no %s for its clients",
+                         kind->type_id);
+    }
+    if (rv == 0) {
+        kin__proxy_keep(proxy);
+        *ret = proxy;
+    }
+    return rv;
+}
+
+static int ask_for_int(kin__link *link, const char *method, int64_t *ret)
+{
+    kin_obj result;
+    kin__request request = { .method = method, .args = kin_tuple() };
+    int rv = kin__link_ask(link, &request, &result);
+    if (rv == 0) {
+        rv = ret != NULL ? kin_to_int(result, ret) : 0;
+        kin_release(result);
+    }
+    return rv;
+}
+
+static int64_t number_of_objects(kin__far *far)
+{
+    int64_t n;
+    int rv = ask_for_int(link_of(far), "number_of_objects", &n);
+    return rv < 0 ? rv : n;
+}
+
+static void free_far(kin__far *far)
+{
+    kin__proxies_free(link_of(far));
+    kin__link_close(link_of(far));
+    kin__link_drop(link_of(far));
+}
+
+static const kin__far_ops ops = { .make = make,
+                                  .number_of_objects = number_of_objects,
+                                  .free = free_far };
+
+/* ---- verbs ----------------------------------------------------------------------------------- */
+
+int kin_manager_connect(kin_manager **ret_manager, const char *address,
+                        const kin_connect_options *options)
+{
+    kin__link *link = NULL;
+    if (ret_manager == NULL || address == NULL) {
+        return kin__fail(KIN_EINVAL, "kin_manager_connect: the %s is NULL",
+                         address == NULL ? "address" : "place for the manager");
+    }
+    int rv = kin__link_open(&link, address, options);
+    if (rv < 0) {
+        return rv;
+    }
+    kin__remote_begin();
+    rv = kin__manager_new(ret_manager, &ops, (kin__far *)(void *)link);
+    if (rv < 0) {
+        free_far((kin__far *)(void *)link);
+    }
+    return rv;
+}
+
+/* The link of a manager elsewhere. */
+static int find_link(const kin_manager *manager, const char *verb, kin__link **ret)
+{
+    if (manager == NULL) {
+        return kin__fail(KIN_EINVAL, "%s: the manager is NULL", verb);
+    }
+    if (manager->ops != &ops) {
+        return kin__fail(KIN_ESTATE,
+                         "%s: the manager is this process's own: use its things as "
+                         "they are",
+                         verb);
+    }
+    *ret = link_of(manager->far);
+    return 0;
+}
+
+int kin_manager_call(kin_manager *manager, const char *name, kin_obj args, kin_obj *ret_result)
+{
+    static const char verb[] = "kin_manager_call";
+    kin__link *link = NULL;
+    kin_obj result;
+    int rv = find_link(manager, verb, &link);
+    if (rv == 0 && name == NULL) {
+        rv = kin__fail(KIN_EINVAL, "%s: the name is NULL", verb);
+    }
+    if (rv < 0) {
+        kin__obj_drop(args);
+        return rv;
+    }
+    rv = kin__proxy_call_name(link, name, args, &result);
+    if (rv == 0 && ret_result != NULL) {
+        *ret_result = result;
+    } else if (rv == 0) {
+        kin_release(result);
+    }
+    return rv;
+}
+
+int kin_manager_shutdown(kin_manager *manager)
+{
+    kin__link *link = NULL;
+    int rv = find_link(manager, "kin_manager_shutdown", &link);
+    return rv < 0 ? rv : ask_for_int(link, "shutdown", NULL);
+}
+
+int kin_manager_begin_batch(kin_manager *manager)
+{
+    kin__link *link = NULL;
+    int rv = find_link(manager, "kin_manager_begin_batch", &link);
+    return rv < 0 ? rv : kin__link_begin(link);
+}
+
+int64_t kin_manager_end_batch(kin_manager *manager)
+{
+    kin__link *link = NULL;
+    int rv = find_link(manager, "kin_manager_end_batch", &link);
+    return rv < 0 ? rv : kin__link_end(link);
+}

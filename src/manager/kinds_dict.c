@@ -1,0 +1,282 @@
+/* kinds_dict.c - dicts as they are served: all that DictProxy sends, up to Python 3.14. */
+#include "room.h"
+
+static int no_key(int rv, kin_obj key, kin_obj *ret)
+{
+    return rv == KIN_ENOTFOUND ? kin__asked_raise(ret, "KeyError", kin_args(key)) : rv;
+}
+
+static kin_obj key_of(const kin__asked *asked)
+{
+    return kin__asked_must(asked, 0, "key");
+}
+
+static int contains(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_bool(kin_shared_dict_contains(asked->thing, key_of(asked)), ret);
+}
+
+static int delete_item(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj key = key_of(asked);
+    return no_key(kin__asked_none(kin_shared_dict_pop(asked->thing, key, NULL), ret), key, ret);
+}
+
+static int get_item(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj key = key_of(asked);
+    return no_key(kin_shared_dict_get(asked->thing, key, ret), key, ret);
+}
+
+static int set_item(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj value = kin__asked_must(asked, 1, "value");
+    return kin_type_of(value) == KIN_TYPE_INVALID
+               ? KIN_ETYPE
+               : kin__asked_none(kin_shared_dict_set(asked->thing, key_of(asked), value), ret);
+}
+
+static int iterate(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj keys;
+    int rv = kin_shared_dict_keys(asked->thing, &keys);
+    return rv < 0 ? rv : kin__asked_iterator(asked, keys, ret);
+}
+
+static int iterate_back(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj keys;
+    int rv = kin_shared_dict_keys(asked->thing, &keys);
+    if (rv < 0) {
+        return rv;
+    }
+    kin_obj back = kin__obj_list_for(kin_len(keys));
+    for (size_t i = kin_len(keys); i-- > 0 && rv == 0;) {
+        rv = kin_append(&back, kin_at(keys, i));
+    }
+    kin_release(keys);
+    if (rv < 0) {
+        kin_release(back);
+        return rv;
+    }
+    return kin__asked_iterator(asked, back, ret);
+}
+
+static int length(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_count(kin_shared_dict_len(asked->thing), ret);
+}
+
+static int clear(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_none(kin_shared_dict_clear(asked->thing), ret);
+}
+
+static int copy(kin__asked *asked, kin_obj *ret)
+{
+    return kin_shared_dict_copy(asked->thing, ret);
+}
+
+/* What is given back instead of a missing value. */
+static int otherwise(int rv, kin_obj value, kin_obj *ret)
+{
+    if (rv != KIN_ENOTFOUND) {
+        return rv;
+    }
+    *ret = kin_retain(value);
+    return 0;
+}
+
+static int get(kin__asked *asked, kin_obj *ret)
+{
+    int rv = kin_shared_dict_get(asked->thing, key_of(asked), ret);
+    return otherwise(rv, kin__asked_arg(asked, 1, "default", kin_none()), ret);
+}
+
+static int pop(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj key = key_of(asked);
+    kin_obj value = kin__asked_arg(asked, 1, "default", kin__obj_invalid(KIN_ETYPE));
+    int rv = kin_shared_dict_pop(asked->thing, key, ret);
+    return kin_type_of(value) == KIN_TYPE_INVALID ? no_key(rv, key, ret)
+                                                  : otherwise(rv, value, ret);
+}
+
+static int popitem(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj key, value;
+    int rv = kin_shared_dict_popitem(asked->thing, &key, &value);
+    if (rv < 0) {
+        return no_key(rv, kin_str("popitem(): dictionary is empty"), ret);
+    }
+    *ret = kin_tuple(key, value);
+    return 0;
+}
+
+static int setdefault(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj value = kin__asked_arg(asked, 1, "default", kin_none());
+    int rv = kin_shared_dict_setdefault(asked->thing, key_of(asked), value, ret);
+    return rv < 0 ? rv : 0;
+}
+
+static int items(kin__asked *asked, kin_obj *ret)
+{
+    return kin_shared_dict_items(asked->thing, ret);
+}
+
+static int keys(kin__asked *asked, kin_obj *ret)
+{
+    return kin_shared_dict_keys(asked->thing, ret);
+}
+
+static int values(kin__asked *asked, kin_obj *ret)
+{
+    return kin_shared_dict_values(asked->thing, ret);
+}
+
+static int update(kin__asked *asked, kin_obj *ret)
+{
+    int rv = 0;
+    if (kin_len(asked->args) > 0) {
+        rv = kin_shared_dict_update(asked->thing, kin_at(asked->args, 0));
+    }
+    if (rv >= 0 && kin_type_of(asked->names) == KIN_TYPE_DICT && kin_len(asked->names) > 0) {
+        rv = kin_shared_dict_update(asked->thing, kin_retain(asked->names));
+    }
+    return kin__asked_none(rv, ret);
+}
+
+/* ---- what Python has no method for (collection/remote.c) ------------------------------------- */
+
+static int add(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj delta = kin__asked_must(asked, 1, "delta");
+    return kin_shared_dict_add(asked->thing, key_of(asked), delta, ret);
+}
+
+static int compare_and_set(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj expected = kin__asked_must(asked, 1, "expected");
+    kin_obj desired = kin__asked_must(asked, 2, "desired");
+    int rv = kin_shared_dict_compare_and_set(asked->thing, key_of(asked), expected, desired);
+    return kin__asked_bool(rv, ret);
+}
+
+static int next(kin__asked *asked, kin_obj *ret)
+{
+    int64_t at;
+    kin_obj key, value;
+    int rv = kin__asked_int(asked, 0, "position", 0, &at);
+    uint64_t pos = (uint64_t)at;
+    rv = rv < 0 ? rv : kin_shared_dict_next(asked->thing, &pos, &key, &value);
+    if (rv > 0) {
+        *ret = kin_tuple(kin_int((int64_t)pos), key, value);
+        return 0;
+    }
+    return kin__asked_none(rv, ret);
+}
+
+/* ---- dict | dict, of which a plain dict comes ------------------------------------------------ */
+
+static int merge(kin_obj *dict, kin_obj other)
+{
+    size_t pos = 0;
+    kin_obj key, value;
+    int rv = 0;
+    while (rv == 0 && kin_next_item(other, &pos, &key, &value)) {
+        rv = kin_setitem(dict, key, value);
+    }
+    return rv;
+}
+
+static int merged(kin__asked *asked, bool ours_first, kin_obj *ret)
+{
+    kin_obj other = kin__asked_must(asked, 0, "other"), ours;
+    if (kin_type_of(other) != KIN_TYPE_DICT) {
+        return kin__fail(KIN_ETYPE, "a dict can be joined with a dict only");
+    }
+    int rv = kin_shared_dict_copy(asked->thing, &ours);
+    if (rv < 0) {
+        return rv;
+    }
+    *ret = kin_dict();
+    rv = merge(ret, ours_first ? ours : other);
+    rv = rv == 0 ? merge(ret, ours_first ? other : ours) : rv;
+    kin_release(ours);
+    if (rv < 0) {
+        kin_release(*ret);
+    }
+    return rv;
+}
+
+static int or_other(kin__asked *asked, kin_obj *ret)
+{
+    return merged(asked, true, ret);
+}
+
+static int or_ours(kin__asked *asked, kin_obj *ret)
+{
+    return merged(asked, false, ret);
+}
+
+/* ---- the kind -------------------------------------------------------------------------------- */
+
+static const kin__method methods[] = {
+    { .name = "__contains__", .call = contains },
+    { .name = "__delitem__", .call = delete_item },
+    { .name = "__getitem__", .call = get_item },
+    { .name = "__iter__", .call = iterate },
+    { .name = "__len__", .call = length },
+    { .name = "__setitem__", .call = set_item },
+    { .name = "__or__", .call = or_other },
+    { .name = "__ror__", .call = or_ours },
+    { .name = "__ior__", .call = update },
+    { .name = "__reversed__", .call = iterate_back },
+    { .name = "clear", .call = clear },
+    { .name = "copy", .call = copy },
+    { .name = "get", .call = get },
+    { .name = "items", .call = items },
+    { .name = "keys", .call = keys },
+    { .name = "pop", .call = pop },
+    { .name = "popitem", .call = popitem },
+    { .name = "setdefault", .call = setdefault },
+    { .name = "update", .call = update },
+    { .name = "values", .call = values },
+    { .name = "#GETVALUE", .call = copy, .hidden = true },
+    { .name = "#ADD", .call = add, .hidden = true },
+    { .name = "#CAS", .call = compare_and_set, .hidden = true },
+    { .name = "#NEXT", .call = next, .hidden = true },
+    { .name = NULL },
+};
+
+static int make(kin_obj args, kin_obj names, void **ret_thing)
+{
+    kin_shared_dict *dict;
+    kin_shared_dict_options options = { .items =
+                                            kin_len(args) > 0 ? kin_at(args, 0) : (kin_obj){ 0 } };
+    int rv = kin_shared_dict_new(&dict, &options);
+    if (rv < 0) {
+        return rv;
+    }
+    bool named = kin_type_of(names) == KIN_TYPE_DICT && kin_len(names) > 0;
+    rv = named ? kin_shared_dict_update(dict, kin_retain(names)) : 0;
+    if (rv < 0) {
+        kin_shared_dict_free(dict);
+        return rv;
+    }
+    *ret_thing = dict;
+    return 0;
+}
+
+static void free_dict(void *thing)
+{
+    kin_shared_dict_free(thing);
+}
+
+const kin__kind kin__kind_dict = { .type_id = "dict",
+                                   .class_name = "DictProxy",
+                                   .kind = kin_shared_dict_KIND,
+                                   .methods = methods,
+                                   .make = make,
+                                   .free = free_dict };

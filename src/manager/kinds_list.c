@@ -1,0 +1,355 @@
+/* kinds_list.c - lists as they are served: all that ListProxy sends, up to Python 3.14. */
+#include "room.h"
+
+#include <stdlib.h>
+
+static int out_of_range(int rv, const char *text, kin_obj *ret)
+{
+    return rv == KIN_ERANGE ? kin__asked_raise(ret, "IndexError", kin_args(kin_str(text))) : rv;
+}
+
+static int not_in_list(int rv, kin_obj value, kin_obj *ret)
+{
+    if (rv != KIN_ENOTFOUND) {
+        return rv;
+    }
+    char *text = kin_repr(value);
+    kin_obj o = kin_strf("%s is not in list", text != NULL ? text : "it");
+    kin__os_free(text);
+    return kin__asked_raise(ret, "ValueError", kin_args(o));
+}
+
+static kin_obj value_of(const kin__asked *asked)
+{
+    return kin__asked_must(asked, 0, "value");
+}
+
+/* ---- one item, or a slice -------------------------------------------------------------------- */
+
+static int get_item(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj index = kin__asked_must(asked, 0, "index");
+    int64_t i;
+    if (kin_is_slice(index)) {
+        return kin_shared_list_get_slice(asked->thing, index, ret);
+    }
+    int rv = kin_to_int(index, &i);
+    return rv < 0 ? rv
+                  : out_of_range(kin_shared_list_get(asked->thing, i, ret),
+                                 "list index out of range", ret);
+}
+
+static int set_slice(kin__asked *asked, kin_obj slice, kin_obj items, kin_obj *ret)
+{
+    int rv = kin__asked_none(kin_shared_list_set_slice(asked->thing, slice, items), ret);
+    return rv == KIN_ERANGE
+               ? kin__asked_raise(ret, "ValueError",
+                                  kin_args(kin_str("attempt to assign sequence of another size "
+                                                   "to extended slice")))
+               : rv;
+}
+
+static int set_item(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj index = kin__asked_must(asked, 0, "index");
+    kin_obj value = kin__asked_must(asked, 1, "value");
+    int64_t i;
+    if (kin_type_of(value) == KIN_TYPE_INVALID) {
+        return KIN_ETYPE;
+    }
+    if (kin_is_slice(index)) {
+        return set_slice(asked, index, value, ret);
+    }
+    int rv = kin_to_int(index, &i);
+    if (rv == 0) {
+        rv = kin__asked_none(kin_shared_list_set(asked->thing, i, value), ret);
+    }
+    return out_of_range(rv, "list assignment index out of range", ret);
+}
+
+static int delete_item(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj index = kin__asked_must(asked, 0, "index");
+    int64_t i;
+    if (kin_is_slice(index)) {
+        return kin__asked_none(kin_shared_list_del_slice(asked->thing, index), ret);
+    }
+    int rv = kin_to_int(index, &i);
+    if (rv == 0) {
+        rv = kin__asked_none(kin_shared_list_pop(asked->thing, i, NULL), ret);
+    }
+    return out_of_range(rv, "list assignment index out of range", ret);
+}
+
+static int pop(kin__asked *asked, kin_obj *ret)
+{
+    int64_t i;
+    int rv = kin__asked_int(asked, 0, "index", -1, &i);
+    return rv < 0 ? rv
+                  : out_of_range(kin_shared_list_pop(asked->thing, i, ret),
+                                 "pop from empty list, or pop index out of range", ret);
+}
+
+static int insert(kin__asked *asked, kin_obj *ret)
+{
+    int64_t i;
+    kin_obj value = kin__asked_must(asked, 1, "object");
+    int rv = kin_to_int(kin__asked_must(asked, 0, "index"), &i);
+    return rv < 0 || kin_type_of(value) == KIN_TYPE_INVALID
+               ? KIN_ETYPE
+               : kin__asked_none(kin_shared_list_insert(asked->thing, i, value), ret);
+}
+
+/* ---- by value -------------------------------------------------------------------------------- */
+
+static int contains(kin__asked *asked, kin_obj *ret)
+{
+    int64_t rv = kin_shared_list_index(asked->thing, value_of(asked));
+    *ret = kin_bool(rv >= 0);
+    return rv < 0 && rv != KIN_ENOTFOUND ? (int)rv : 0;
+}
+
+static int count(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_count(kin_shared_list_count(asked->thing, value_of(asked)), ret);
+}
+
+static int64_t within(int64_t i, int64_t length)
+{
+    i = i < 0 ? i + length : i;
+    return i < 0 ? 0 : i > length ? length : i;
+}
+
+/* index(value, from, to): in a copy, for only Python asks for a part. */
+static int index_in_part(kin__asked *asked, kin_obj value, kin_obj *ret)
+{
+    kin_obj all;
+    int64_t from, to;
+    int rv = kin__asked_int(asked, 1, "start", 0, &from);
+    rv = rv < 0 ? rv : kin__asked_int(asked, 2, "stop", INT64_MAX, &to);
+    rv = rv < 0 ? rv : kin_shared_list_copy(asked->thing, &all);
+    if (rv < 0) {
+        return rv;
+    }
+    int64_t length = (int64_t)kin_len(all), i = within(from, length), end = within(to, length);
+    while (i < end && !kin_equal(kin_at(all, (size_t)i), value)) {
+        i++;
+    }
+    kin_release(all);
+    *ret = kin_int(i);
+    return i < end ? 0 : KIN_ENOTFOUND;
+}
+
+static int index_of(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj value = value_of(asked);
+    int rv = kin_len(asked->args) > 1
+                 ? index_in_part(asked, value, ret)
+                 : kin__asked_count(kin_shared_list_index(asked->thing, value), ret);
+    return not_in_list(rv, value, ret);
+}
+
+static int remove_value(kin__asked *asked, kin_obj *ret)
+{
+    int rv = kin__asked_none(kin_shared_list_remove(asked->thing, value_of(asked)), ret);
+    return rv == KIN_ENOTFOUND
+               ? kin__asked_raise(ret, "ValueError",
+                                  kin_args(kin_str("list.remove(x): x not in list")))
+               : rv;
+}
+
+/* ---- the whole list -------------------------------------------------------------------------- */
+
+static int length(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_count(kin_shared_list_len(asked->thing), ret);
+}
+
+static int append(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj value = value_of(asked);
+    return kin_type_of(value) == KIN_TYPE_INVALID
+               ? KIN_ETYPE
+               : kin__asked_none(kin_shared_list_append(asked->thing, value), ret);
+}
+
+static int extend(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_none(kin_shared_list_extend(asked->thing, value_of(asked)), ret);
+}
+
+static int reverse(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_none(kin_shared_list_reverse(asked->thing), ret);
+}
+
+/* Backwards: what is equal stays in its order, as in Python; so it is turned around before, too. */
+static int sort(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj key = kin__asked_arg(asked, SIZE_MAX, "key", kin_none());
+    kin_obj backwards = kin__asked_arg(asked, SIZE_MAX, "reverse", kin_bool(false));
+    if (!kin_is_none(key)) {
+        return kin__fail(KIN_EUNSUPPORTED, "a function to sort by does not travel");
+    }
+    bool turned = !kin_equal(backwards, kin_int(0)) && !kin_is_none(backwards);
+    int rv = turned ? kin_shared_list_reverse(asked->thing) : 0;
+    rv = rv < 0 ? rv : kin_shared_list_sort(asked->thing, NULL, NULL);
+    int back = turned ? kin_shared_list_reverse(asked->thing) : 0;
+    return kin__asked_none(rv < 0 ? rv : back, ret);
+}
+
+static int repeat(kin__asked *asked, kin_obj *ret)
+{
+    int64_t times;
+    int rv = kin_to_int(value_of(asked), &times);
+    return rv < 0 ? rv : kin__asked_none(kin_shared_list_repeat(asked->thing, times), ret);
+}
+
+static int clear(kin__asked *asked, kin_obj *ret)
+{
+    return kin__asked_none(kin_shared_list_clear(asked->thing), ret);
+}
+
+static int copy(kin__asked *asked, kin_obj *ret)
+{
+    return kin_shared_list_copy(asked->thing, ret);
+}
+
+/* ---- what Python has no method for (collection/remote.c) ------------------------------------- */
+
+static int add_to(kin__asked *asked, kin_obj *ret)
+{
+    int64_t i;
+    kin_obj delta = kin__asked_must(asked, 1, "delta");
+    int rv = kin_to_int(kin__asked_must(asked, 0, "index"), &i);
+    return rv < 0 ? rv
+                  : out_of_range(kin_shared_list_add(asked->thing, i, delta, ret),
+                                 "list index out of range", ret);
+}
+
+static int compare_and_set(kin__asked *asked, kin_obj *ret)
+{
+    int64_t i;
+    kin_obj expected = kin__asked_must(asked, 1, "expected");
+    kin_obj desired = kin__asked_must(asked, 2, "desired");
+    int rv = kin_to_int(kin__asked_must(asked, 0, "index"), &i);
+    rv = rv < 0 ? rv : kin_shared_list_compare_and_set(asked->thing, i, expected, desired);
+    return out_of_range(kin__asked_bool(rv, ret), "list index out of range", ret);
+}
+
+/* ---- of which a plain list comes ------------------------------------------------------------- */
+
+static int append_all(kin_obj *list, kin_obj items)
+{
+    int rv = 0;
+    for (size_t i = 0; i < kin_len(items) && rv == 0; i++) {
+        rv = kin_append(list, kin_at(items, i));
+    }
+    return rv;
+}
+
+static int add(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj other = value_of(asked);
+    if (kin_type_of(other) != KIN_TYPE_LIST) {
+        return kin__fail(KIN_ETYPE, "can only concatenate list to list");
+    }
+    int rv = kin_shared_list_copy(asked->thing, ret);
+    rv = rv == 0 ? append_all(ret, other) : rv;
+    return rv;
+}
+
+#define REPEATED_MOST (1 << 24) /* items that a client may have us make at once */
+
+static int multiply(kin__asked *asked, kin_obj *ret)
+{
+    int64_t times;
+    kin_obj once;
+    int rv = kin_to_int(value_of(asked), &times);
+    rv = rv < 0 ? rv : kin_shared_list_copy(asked->thing, &once);
+    if (rv < 0) {
+        return rv;
+    }
+    if (times > 0 && kin_len(once) > REPEATED_MOST / (uint64_t)times) {
+        kin_release(once);
+        return kin__fail(KIN_ERANGE, "the list would have more than %d items", REPEATED_MOST);
+    }
+    *ret = kin_list();
+    for (int64_t i = 0; i < times && rv == 0; i++) {
+        rv = append_all(ret, once);
+    }
+    kin_release(once);
+    if (rv < 0) {
+        kin_release(*ret);
+    }
+    return rv;
+}
+
+static int reversed(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj all;
+    int rv = kin_shared_list_copy(asked->thing, &all);
+    if (rv < 0) {
+        return rv;
+    }
+    *ret = kin_list();
+    for (size_t i = kin_len(all); i-- > 0 && rv == 0;) {
+        rv = kin_append(ret, kin_at(all, i));
+    }
+    kin_release(all);
+    return rv;
+}
+
+/* ---- the kind -------------------------------------------------------------------------------- */
+
+static const kin__method methods[] = {
+    { .name = "__add__", .call = add },
+    { .name = "__contains__", .call = contains },
+    { .name = "__delitem__", .call = delete_item },
+    { .name = "__getitem__", .call = get_item },
+    { .name = "__len__", .call = length },
+    { .name = "__mul__", .call = multiply },
+    { .name = "__reversed__", .call = reversed },
+    { .name = "__rmul__", .call = multiply },
+    { .name = "__setitem__", .call = set_item },
+    { .name = "__iadd__", .call = extend },
+    { .name = "__imul__", .call = repeat },
+    { .name = "append", .call = append },
+    { .name = "clear", .call = clear },
+    { .name = "copy", .call = copy },
+    { .name = "count", .call = count },
+    { .name = "extend", .call = extend },
+    { .name = "index", .call = index_of },
+    { .name = "insert", .call = insert },
+    { .name = "pop", .call = pop },
+    { .name = "remove", .call = remove_value },
+    { .name = "reverse", .call = reverse },
+    { .name = "sort", .call = sort },
+    { .name = "#GETVALUE", .call = copy, .hidden = true },
+    { .name = "#ADD", .call = add_to, .hidden = true },
+    { .name = "#CAS", .call = compare_and_set, .hidden = true },
+    { .name = NULL },
+};
+
+static int make(kin_obj args, kin_obj names, void **ret_thing)
+{
+    (void)names;
+    kin_shared_list *list;
+    kin_shared_list_options options = { .items =
+                                            kin_len(args) > 0 ? kin_at(args, 0) : (kin_obj){ 0 } };
+    int rv = kin_shared_list_new(&list, &options);
+    *ret_thing = rv == 0 ? list : *ret_thing;
+    return rv;
+}
+
+static void free_list(void *thing)
+{
+    kin_shared_list_free(thing);
+}
+
+const kin__kind kin__kind_list = { .type_id = "list",
+                                   .class_name = "ListProxy",
+                                   .kind = kin_shared_list_KIND,
+                                   .methods = methods,
+                                   .make = make,
+                                   .free = free_list };

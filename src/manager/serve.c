@@ -1,0 +1,314 @@
+/* serve.c - the serving thread: its beginning, its turns, its end. */
+#include "server.h"
+
+#include <errno.h>
+
+#define EVENTS 64
+#define CLIENTS 1000u
+#define MESSAGE ((size_t)64 << 20)
+#define MEMORY ((size_t)256 << 20)
+#define SECOND INT64_C(1000000000)
+#define PATIENCE (20 * SECOND) /* for the first request, and for reading its answer */
+
+/* ---- memory for buffers ---------------------------------------------------------------------- */
+
+static kin__client *largest(const kin__server *server)
+{
+    kin__client *found = NULL;
+    for (kin__client *c = server->clients; c != NULL; c = c->next) {
+        if (!c->dead && (found == NULL || c->room + c->out_size > found->room + found->out_size)) {
+            found = c;
+        }
+    }
+    return found;
+}
+
+bool kin__server_charge(kin__server *server, kin__client *client, size_t bytes)
+{
+    while (!client->dead && bytes > server->max_memory - server->memory) {
+        kin__client *most = largest(server);
+        bool is_his = most->room + most->out_size <= client->room + client->out_size + bytes;
+        atomic_fetch_add(&server->refused, 1);
+        kin__client_drop(is_his ? client : most);
+    }
+    server->memory += client->dead ? 0 : bytes;
+    return !client->dead;
+}
+
+void kin__server_discharge(kin__server *server, size_t bytes)
+{
+    server->memory -= bytes;
+}
+
+/* ---- calls that are done --------------------------------------------------------------------- */
+
+void kin__server_hand_in(kin__server *server, kin__job *job)
+{
+    pthread_mutex_lock(&server->mutex);
+    job->next = server->done;
+    server->done = job;
+    kin__os_flag_set(server->flag, true); /* with the lock: else the server may be gone by then */
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static void take_in(kin__server *server)
+{
+    kin__os_flag_set(server->flag, false);
+    pthread_mutex_lock(&server->mutex);
+    kin__job *job = server->done;
+    server->done = NULL;
+    pthread_mutex_unlock(&server->mutex);
+    while (job != NULL) {
+        kin__call *call = (kin__call *)(void *)job;
+        kin__client *client = call->client;
+        job = job->next;
+        atomic_fetch_sub(&server->waiting, 1);
+        client->since = kin__os_now();
+        kin__call_done(call);
+        if (!client->dead) {
+            kin__client_go_on(client);
+        }
+    }
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+static void listen_again(kin__server *server)
+{
+    int fd = kin__listener_fd(server->listener);
+    server->listens = fd >= 0 && kin__os_watch_for(server->watch, fd, &server->listener,
+                                                   KIN__CAN_READ, true) == 0;
+}
+
+static void listen_no_more(kin__server *server)
+{
+    kin__os_watch_remove(server->watch, kin__listener_fd(server->listener));
+    server->listens = false;
+}
+
+static bool is_full(const kin__server *server)
+{
+    return atomic_load(&server->n_clients) >= server->max_clients;
+}
+
+/* Those who wait to be accepted; as many as there is room for. */
+static void welcome(kin__server *server)
+{
+    int fd = -1;
+    int rv = 1;
+    kin__net_address from;
+    for (int i = 0; i < EVENTS && !is_full(server) && (rv > 0 || rv == KIN_EAUTH); i++) {
+        rv = kin__listener_next(server->listener, &fd, &from);
+        if (rv > 0) {
+            kin__client_new(server, fd, &from);
+        } else if (rv == KIN_EAUTH) {
+            atomic_fetch_add(&server->refused, 1);
+        }
+    }
+    if (is_full(server) || (rv < 0 && rv != KIN_EAUTH)) {
+        listen_no_more(server);
+    }
+}
+
+static void bury_the_dead(kin__server *server)
+{
+    kin__client **at = &server->dead;
+    while (*at != NULL) {
+        kin__client *c = *at;
+        if (c->call != NULL) { /* it is on its way back */
+            at = &c->next_dead;
+            continue;
+        }
+        *at = c->next_dead;
+        kin__client_bury(c);
+    }
+}
+
+/* Who does not come to the point goes. When to look again. */
+static int64_t look_after_clients(kin__server *server, int64_t now)
+{
+    int64_t again = KIN__NEVER;
+    for (kin__client *c = server->clients; c != NULL; c = c->next) {
+        bool counts = !c->dead && !c->named && c->call == NULL;
+        if (counts && now - c->since > PATIENCE) {
+            atomic_fetch_add(&server->refused, 1);
+            kin__client_drop(c);
+        }
+        again = counts ? now + SECOND : again;
+    }
+    return again;
+}
+
+/* When the next turn is due, whatever happens. */
+static int64_t tidy(kin__server *server)
+{
+    int64_t now = kin__os_now();
+    bury_the_dead(server);
+    int64_t clients = look_after_clients(server, now);
+    bury_the_dead(server);
+    int64_t holders = kin__holders_look(&server->holders, &server->objects, now);
+    if (!server->listens && !is_full(server)) {
+        listen_again(server);
+        return now + SECOND; /* if that failed */
+    }
+    return clients < holders ? clients : holders;
+}
+
+static void act_on(kin__server *server, const kin__happened *event)
+{
+    if (event->word == &server->listener) {
+        welcome(server);
+    } else if (event->word == &server->flag) {
+        take_in(server);
+    } else {
+        kin__client_event(event->word, event->what);
+    }
+}
+
+static void end_all(kin__server *server)
+{
+    for (kin__client *c = server->clients; c != NULL; c = c->next) {
+        kin__client_drop(c);
+    }
+    kin__crew_end(&server->crew);
+    take_in(server);
+    bury_the_dead(server);
+    kin__objects_end(&server->objects);
+    kin__holders_end(&server->holders);
+}
+
+static void serve(void *ctx)
+{
+    kin__server *server = ctx;
+    server->thread = kin__os_thread_self();
+    atomic_store(&server->started, true);
+    while (!atomic_load(&server->over)) {
+        kin__happened events[EVENTS];
+        int64_t until = tidy(server);
+        int n = kin__os_watch_wait(server->watch, events, EVENTS, until);
+        for (int i = 0; i < n; i++) {
+            act_on(server, &events[i]);
+        }
+    }
+    end_all(server);
+}
+
+/* ---- the beginning and the end --------------------------------------------------------------- */
+
+static void set_bounds(kin__server *server, const kin_serve_options *o)
+{
+    server->allow_create = o->allow_create;
+    server->max_clients = o->max_clients > 0 ? o->max_clients : CLIENTS;
+    server->max_message = o->max_message > 0 ? o->max_message : MESSAGE;
+    server->max_memory = o->max_memory > 0 ? o->max_memory : MEMORY;
+}
+
+static int open_watch(kin__server *server)
+{
+    int rv = server->watch = kin__os_watch_new();
+    rv = rv < 0 ? rv : (server->flag = kin__os_flag_new());
+    rv = rv < 0
+             ? rv
+             : kin__os_watch_for(server->watch, server->flag, &server->flag, KIN__CAN_READ, true);
+    if (rv < 0) {
+        return kin__fail_os(rv, "kin_manager_serve: \"%.200s\"", kin__server_address(server));
+    }
+    listen_again(server);
+    return 0;
+}
+
+static void destroy(kin__server *server)
+{
+    kin_listener_free(server->listener);
+    if (server->watch >= 0) {
+        kin__os_close(server->watch);
+    }
+    if (server->flag >= 0) {
+        kin__os_close(server->flag);
+    }
+    kin__os_free(server);
+}
+
+static int start(kin__server *server)
+{
+    int rv = kin__crew_begin(&server->crew);
+    if (rv < 0) {
+        return rv;
+    }
+    pthread_mutex_init(&server->mutex, NULL);
+    rv = kin__os_thread_start(serve, server);
+    if (rv < 0) {
+        kin__crew_end(&server->crew);
+        pthread_mutex_destroy(&server->mutex);
+        return kin__fail_os(rv, "kin_manager_serve: cannot start a thread");
+    }
+    return 0;
+}
+
+int kin__server_new(kin__server **ret, kin_manager *manager, const char *address,
+                    const kin_serve_options *options)
+{
+    kin__server *server = kin__os_calloc(1, sizeof *server);
+    if (server == NULL) {
+        return kin__fail(KIN_ENOMEM, "kin_manager_serve: no memory for a server");
+    }
+    server->manager = manager;
+    server->watch = server->flag = -1;
+    set_bounds(server, options);
+    kin__objects_begin(&server->objects);
+    int rv = kin_listener_new(&server->listener, address,
+                              KIN_OPT(kin_listener_options, .authkey = options->authkey,
+                                      .authkey_size = options->authkey_size,
+                                      .allow_md5 = options->allow_md5));
+    rv = rv < 0 ? rv : open_watch(server);
+    rv = rv < 0 ? rv : start(server);
+    if (rv < 0) {
+        destroy(server);
+        return rv;
+    }
+    *ret = server;
+    return 0;
+}
+
+void kin__server_free(kin__server *server, bool ours)
+{
+    if (ours) {
+        atomic_store(&server->over, true);
+        kin__os_flag_set(server->flag, true);
+        while (!atomic_load(&server->started)) {
+            kin__os_yield();
+        }
+        kin__os_thread_join(server->thread);
+        pthread_mutex_destroy(&server->mutex);
+    } else { /* what a fork has copied: the threads are our parent's */
+        for (kin__client *c = server->clients; c != NULL; c = c->next) {
+            if (c->fd >= 0) {
+                kin__os_close(c->fd);
+            }
+        }
+    }
+    destroy(server);
+}
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+const char *kin__server_address(const kin__server *server)
+{
+    return kin_listener_address(server->listener);
+}
+
+uint64_t kin__server_referenced(const kin__server *server)
+{
+    return atomic_load(&server->objects.referenced);
+}
+
+void kin__server_stats(kin__server *server, kin_manager_info *ret)
+{
+    *ret = (kin_manager_info){ .clients = atomic_load(&server->n_clients),
+                               .objects = atomic_load(&server->objects.count),
+                               .requests = atomic_load(&server->requests),
+                               .refused = atomic_load(&server->refused),
+                               .waiting = atomic_load(&server->waiting),
+                               .bytes_in = atomic_load(&server->bytes_in),
+                               .bytes_out = atomic_load(&server->bytes_out) };
+}

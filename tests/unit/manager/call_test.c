@@ -1,0 +1,185 @@
+/* Calls: at once, or by a thread of the crew. */
+#include "unit/manager/raw.h"
+
+#include <kin/condition.h>
+
+static kin_event *go; /* of functions that take long */
+static _Atomic int running;
+
+static kin_obj take_long(kin_obj args)
+{
+    running++;
+    kin_event_wait(go, KIN_FOREVER);
+    running--;
+    return kin_retain(kin_arg(args, 0));
+}
+
+TEST(others_are_answered_while_a_function_takes_long)
+{
+    kin_manager *m = new_manager();
+    char ident[40];
+    CHECK_OK(kin_manager_event(m, &go));
+    CHECK_OK(kin_manager_register(m, "long", kin_func(take_long)));
+    serve(m);
+    kin_conn *slow[10];
+    for (int i = 0; i < 10; i++) {
+        slow[i] = enter(m);
+        send_request(slow[i], NULL, "create", kin_tuple(kin_str("long"), kin_int(i)));
+    }
+    WAIT_UNTIL(running == 10);
+    for (int i = 0; i < 100; i++) {
+        kin_release(control(m, "dummy", kin_tuple()));
+    }
+    CHECK_EQ(stats(m).waiting, 10);
+    CHECK_OK(kin_event_set(go));
+    for (int i = 0; i < 10; i++) {
+        kin_obj made = hear_return(slow[i]);
+        snprintf(ident, sizeof ident, "%s", kin_as_str(kin_at(made, 0)));
+        kin_release(made);
+        kin_conn *conn = enter_for_methods(m);
+        CHECK_EQ(kin_as_int(ask(conn, ident, "#GETVALUE", kin_tuple())), i);
+        kin_conn_free(conn);
+        kin_conn_free(slow[i]);
+    }
+    kin_manager_free(m);
+}
+
+static kin_manager *with_queue(kin_queue **ret_queue, bool ack, char *ident)
+{
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_queue(m, ret_queue, KIN_OPT(kin_queue_options, .ack = ack)));
+    CHECK_OK(kin_manager_register(m, "queue", kin_shared(*ret_queue)));
+    serve(m);
+    create(m, "queue", ident);
+    return m;
+}
+
+TEST(a_call_that_waits_ends_when_its_client_leaves)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_obj o;
+    kin_manager *m = with_queue(&queue, false, ident);
+    kin_conn *conn = enter_for_methods(m);
+    send_request(conn, ident, "get", kin_tuple());
+    WAIT_UNTIL(stats(m).waiting == 1);
+    kin_conn_free(conn);
+    WAIT_UNTIL(stats(m).waiting == 0);
+    CHECK_OK(kin_queue_put(queue, kin_int(1), 0));
+    CHECK_OK(kin_queue_get(queue, &o, 0)); /* nobody took it */
+    WAIT_UNTIL(stats(m).clients == 0);
+    kin_manager_free(m);
+}
+
+TEST(a_call_may_wait_longer_than_a_nap_and_no_longer_than_it_says)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, false, ident);
+    kin_conn *conn = enter_for_methods(m);
+    double began = kin_now();
+    send_request(conn, ident, "get", kin_tuple(kin_bool(true), kin_float(0.35)));
+    hear_failure(conn, "#ERROR", "");
+    CHECK(kin_now() - began >= 0.35);
+    send_request(conn, ident, "get", kin_tuple(kin_bool(true), kin_float(0)));
+    hear_failure(conn, "#ERROR", "");
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(what_a_client_had_not_acknowledged_comes_back_when_he_is_gone)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_obj o;
+    kin_manager *m = with_queue(&queue, true, ident);
+    kin_conn *a = enter_for_methods(m), *b = enter_for_methods(m);
+    for (int i = 0; i < 4; i++) {
+        CHECK_OK(kin_queue_put(queue, kin_int(i), 0));
+    }
+    CHECK_EQ(kin_as_int(ask(a, ident, "get", kin_tuple())), 0);
+    CHECK_EQ(kin_as_int(ask(b, ident, "get", kin_tuple())), 1);
+    CHECK_EQ(kin_as_int(ask(a, ident, "get", kin_tuple())), 2);
+    CHECK_EQ(kin_as_int(ask(b, ident, "get", kin_tuple())), 3);
+    kin_release(ask(a, ident, "task_done", kin_tuple())); /* 0, and not b's 1 */
+    kin_release(ask(b, ident, "task_done", kin_tuple()));
+    CHECK_ERROR(kin_queue_get(queue, &o, 0), KIN_EEMPTY);
+    kin_conn_free(a);
+    CHECK_OK(kin_queue_get(queue, &o, KIN_FOREVER));
+    CHECK_EQ(kin_as_int(o), 2);
+    CHECK_OK(kin_queue_ack(queue));
+    kin_conn_free(b);
+    CHECK_OK(kin_queue_get(queue, &o, KIN_FOREVER));
+    CHECK_EQ(kin_as_int(o), 3);
+    CHECK_OK(kin_queue_ack(queue));
+    kin_manager_free(m);
+}
+
+TEST(locks_are_clients_and_wait_for_one_another)
+{
+    kin_manager *m = new_manager();
+    kin_rlock *lock = NULL;
+    char ident[40];
+    CHECK_OK(kin_manager_rlock(m, &lock));
+    CHECK_OK(kin_manager_register(m, "lock", kin_shared(lock)));
+    serve(m);
+    create(m, "lock", ident);
+    kin_conn *a = enter_for_methods(m), *b = enter_for_methods(m);
+    kin_release(ask(a, ident, "acquire", kin_tuple()));
+    kin_release(ask(a, ident, "acquire", kin_tuple()));
+    send_request(b, ident, "release", kin_tuple());
+    hear_failure(b, "#ERROR", "un-acquired");
+    send_request(b, ident, "acquire", kin_tuple());
+    WAIT_UNTIL(stats(m).waiting == 1);
+    CHECK_ERROR(kin_rlock_acquire(lock, 0), KIN_ETIMEDOUT); /* this process is another one, too */
+    kin_conn_free(a);
+    CHECK(kin_as_bool(hear_return(b)));
+    kin_release(ask(b, ident, "release", kin_tuple()));
+    CHECK_OK(kin_rlock_acquire(lock, 0));
+    CHECK_OK(kin_rlock_release(lock));
+    kin_conn_free(b);
+    kin_manager_free(m);
+}
+
+TEST(a_condition_is_waited_for_in_naps_and_no_notification_is_lost)
+{
+    kin_manager *m = new_manager();
+    kin_condition *c = NULL;
+    char ident[40];
+    CHECK_OK(kin_manager_condition(m, &c));
+    CHECK_OK(kin_manager_register(m, "condition", kin_shared(c)));
+    serve(m);
+    create(m, "condition", ident);
+    kin_conn *a = enter_for_methods(m), *b = enter_for_methods(m);
+    for (int i = 0; i < 10; i++) {
+        kin_release(ask(a, ident, "acquire", kin_tuple()));
+        send_request(a, ident, "wait", kin_tuple());
+        WAIT_UNTIL(stats(m).waiting == 1);
+        kin_release(ask(b, ident, "acquire", kin_tuple())); /* he has let go of it */
+        kin_release(ask(b, ident, "notify", kin_tuple()));
+        kin_release(ask(b, ident, "release", kin_tuple()));
+        CHECK(kin_as_bool(hear_return(a)));
+        kin_release(ask(a, ident, "release", kin_tuple()));
+        WAIT_UNTIL(stats(m).waiting == 0);
+    }
+    kin_conn_free(a);
+    kin_conn_free(b);
+    kin_manager_free(m);
+}
+
+TEST(an_interruption_of_the_server_is_none_of_its_clients)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, false, ident);
+    kin_conn *conn = enter_for_methods(m);
+    send_request(conn, ident, "get", kin_tuple());
+    WAIT_UNTIL(stats(m).waiting == 1);
+    CHECK_OK(kin_interrupt());
+    kin_obj o;
+    CHECK_ERROR(kin_queue_get(queue, &o, KIN_FOREVER), KIN_EINTR);
+    CHECK_OK(kin_queue_put(queue, kin_int(5), 0));
+    CHECK_EQ(kin_as_int(hear_return(conn)), 5);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}

@@ -1,0 +1,134 @@
+/* One connection: frames in, answers out, bounds. */
+#include "unit/manager/raw.h"
+
+static kin_manager *with_queue(kin_queue **ret_queue, char *ident)
+{
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_queue(m, ret_queue, NULL));
+    CHECK_OK(kin_manager_register(m, "queue", kin_shared(*ret_queue)));
+    serve(m);
+    create(m, "queue", ident);
+    return m;
+}
+
+TEST(half_a_frame_and_then_silence_holds_up_nobody)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, ident);
+    kin_conn *silent = enter_for_methods(m);
+    for (int i = 0; i < 7; i++) {
+        CHECK_EQ(write(kin_conn_fileno(silent), "\0\0\0\5abc" + i, 1), 1);
+        kin_release(control(m, "dummy", kin_tuple()));
+    }
+    CHECK_EQ(write(kin_conn_fileno(silent), "de", 2), 2); /* whole, and nonsense */
+    hear_failure(silent, "#TRACEBACK", "UnpicklingError");
+    kin_obj o = ask(silent, ident, "qsize", kin_tuple()); /* it goes on */
+    CHECK_EQ(kin_as_int(o), 0);
+    kin_conn_free(silent);
+    kin_manager_free(m);
+}
+
+TEST(lengths_that_cannot_be_end_the_connection)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, ident);
+    static const char *const headers[] = { "\xff\xff\xff\xfe", "\x80\0\0\0",
+                                           "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+                                           "\x7f\xff\xff\xff" };
+    for (size_t i = 0; i < 4; i++) {
+        kin_conn *conn = enter(m);
+        CHECK_GT(write(kin_conn_fileno(conn), headers[i], i == 2 ? 12 : 4), 0);
+        CHECK(is_over(conn));
+        kin_conn_free(conn);
+    }
+    CHECK_EQ(stats(m).refused, 4);
+    kin_manager_free(m);
+}
+
+TEST(a_long_header_may_announce_a_short_frame)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, ident);
+    kin_conn *conn = enter(m);
+    void *bytes;
+    size_t size;
+    CHECK_OK(
+        kin_dumps(kin_tuple(kin_none(), kin_str("dummy"), kin_tuple(), kin_dict()), &bytes, &size));
+    char header[12] = "\xff\xff\xff\xff";
+    header[11] = (char)size;
+    CHECK_EQ(write(kin_conn_fileno(conn), header, 12), 12);
+    CHECK_EQ(write(kin_conn_fileno(conn), bytes, size), (ssize_t)size);
+    kin_release(hear_return(conn));
+    free(bytes);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(many_requests_at_once_are_answered_in_order)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, ident);
+    kin_conn *conn = enter_for_methods(m);
+    for (int i = 0; i < 500; i++) {
+        send_request(conn, ident, "put", kin_tuple(kin_int(i)));
+    }
+    for (int i = 0; i < 500; i++) {
+        send_request(conn, ident, "get", kin_tuple());
+    }
+    for (int i = 0; i < 500; i++) {
+        kin_release(hear_return(conn));
+    }
+    for (int i = 0; i < 500; i++) {
+        CHECK_EQ(kin_as_int(hear_return(conn)), i);
+    }
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(who_does_not_read_his_answers_is_not_read_from)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, ident);
+    kin_conn *conn = enter_for_methods(m);
+    char *text = calloc(1, 100000);
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(kin_queue_put(queue, kin_bytes(text, 100000), 0));
+    }
+    for (int i = 0; i < 20; i++) {
+        send_request(conn, ident, "get", kin_tuple());
+    }
+    WAIT_UNTIL(stats(m).bytes_out > 0);
+    kin_release(control(m, "dummy", kin_tuple()));
+    CHECK(kin_queue_qsize(queue) > 5); /* they wait for him */
+    for (int i = 0; i < 20; i++) {
+        kin_obj o = hear_return(conn);
+        CHECK_EQ(kin_len(o), 100000);
+        kin_release(o);
+    }
+    CHECK_EQ(kin_queue_qsize(queue), 0);
+    free(text);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST_WITHIN(60, large_requests_and_answers_pass)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, ident);
+    kin_conn *conn = enter_for_methods(m);
+    size_t size = 5000000;
+    char *bytes = calloc(1, size);
+    kin_release(ask(conn, ident, "put", kin_tuple(kin_bytes(bytes, size))));
+    kin_obj o = ask(conn, ident, "get", kin_tuple());
+    CHECK_EQ(kin_len(o), size);
+    kin_release(o);
+    free(bytes);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}

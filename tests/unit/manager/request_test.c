@@ -1,0 +1,133 @@
+/* What clients send, and what is wrong with it. */
+#include "unit/manager/raw.h"
+
+static kin_manager *with_lock(char *ident)
+{
+    kin_manager *m = new_manager();
+    kin_lock *lock;
+    CHECK_OK(kin_manager_lock(m, &lock));
+    CHECK_OK(kin_manager_register(m, "lock", kin_shared(lock)));
+    serve(m);
+    create(m, "lock", ident);
+    return m;
+}
+
+TEST(a_request_may_be_a_list)
+{
+    char ident[40];
+    kin_manager *m = with_lock(ident);
+    kin_conn *conn = enter_for_methods(m);
+    CHECK_OK(kin_conn_send(
+        conn, kin_list(kin_str(ident), kin_str("acquire"), kin_list(kin_bool(false)), kin_dict()),
+        KIN_FOREVER));
+    CHECK(kin_as_bool(hear_return(conn)));
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(what_is_no_request_is_told_so_and_the_connection_goes_on)
+{
+    char ident[40];
+    kin_manager *m = with_lock(ident);
+    kin_conn *conn = enter_for_methods(m);
+    const kin_obj wrong[] = {
+        kin_none(),
+        kin_tuple(kin_str(ident), kin_str("acquire"), kin_tuple()),
+        kin_tuple(kin_str(ident), kin_int(1), kin_tuple(), kin_dict()),
+        kin_tuple(kin_str(ident), kin_str("acquire"), kin_int(1), kin_dict()),
+        kin_tuple(kin_str(ident), kin_str("acquire"), kin_tuple(), kin_tuple()),
+        kin_tuple(kin_str(ident), kin_str("acquire"), kin_tuple(),
+                  kin_dict(kin_int(1), kin_int(2))),
+    };
+    size_t n = sizeof wrong / sizeof *wrong;
+    for (size_t i = 0; i < n; i++) {
+        CHECK_OK(kin_conn_send(conn, wrong[i], KIN_FOREVER));
+        hear_failure(conn, "#TRACEBACK", "TypeError");
+    }
+    CHECK_EQ(stats(m).refused, n);
+    kin_release(ask(conn, ident, "acquire", kin_tuple()));
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(garbage_is_refused)
+{
+    char ident[40];
+    kin_manager *m = with_lock(ident);
+    kin_conn *conn = enter(m);
+    CHECK_OK(kin_conn_send_bytes(conn, "RebuildProxy, and nonsense", 26, KIN_FOREVER));
+    hear_failure(conn, "#TRACEBACK", "UnpicklingError");
+    CHECK(is_over(conn)); /* it was the first request */
+    kin_conn_free(conn);
+    conn = enter_for_methods(m);
+    CHECK_OK(kin_conn_send_bytes(conn, "", 0, KIN_FOREVER));
+    hear_failure(conn, "#TRACEBACK", "UnpicklingError");
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(only_methods_that_are_there_are_called)
+{
+    char ident[40];
+    kin_manager *m = with_lock(ident);
+    kin_conn *conn = enter_for_methods(m);
+    send_request(conn, ident, "__class__", kin_tuple());
+    hear_failure(conn, "#TRACEBACK", "AttributeError");
+    send_request(conn, "77", "acquire", kin_tuple());
+    hear_failure(conn, "#TRACEBACK", "KeyError: '77'");
+    send_request(conn, NULL, "acquire", kin_tuple());
+    hear_failure(conn, "#TRACEBACK", "KeyError");
+    kin_obj text = ask(conn, ident, "__repr__", kin_tuple());
+    CHECK_STR(kin_as_str(text), "<Lock object>");
+    kin_release(text);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(a_thing_that_was_freed_is_an_error)
+{
+    kin_manager *m = new_manager();
+    kin_lock *lock;
+    char ident[40];
+    CHECK_OK(kin_lock_new(&lock, NULL));
+    CHECK_OK(kin_manager_register(m, "lock", kin_shared(lock)));
+    serve(m);
+    create(m, "lock", ident);
+    kin_conn *conn = enter_for_methods(m);
+    kin_lock_free(lock);
+    send_request(conn, ident, "acquire", kin_tuple());
+    hear_failure(conn, "#ERROR", "freed");
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+/* Bytes as of a hostile client, mostly near to what is right. */
+TEST_WITHIN(60, scribbled_requests_break_nothing)
+{
+    char ident[40];
+    kin_manager *m = with_lock(ident);
+    void *bytes;
+    size_t size;
+    CHECK_OK(kin_dumps(
+        kin_tuple(kin_str(ident), kin_str("release"), kin_tuple(kin_bool(false)), kin_dict()),
+        &bytes, &size));
+    kin_conn *conn = enter_for_methods(m);
+    char *copy = malloc(size);
+    char kind[20];
+    for (int i = 0; i < 3000; i++) {
+        memcpy(copy, bytes, size);
+        for (int j = 0; j <= i % 3; j++) {
+            copy[test_random() % size] = (char)test_random();
+        }
+        CHECK_OK(kin_conn_send_bytes(conn, copy, size, KIN_FOREVER));
+        kin_obj reply;
+        CHECK_OK(kin_conn_recv(conn, &reply, KIN_FOREVER));
+        snprintf(kind, sizeof kind, "%s", kin_as_str(kin_at(reply, 0)));
+        CHECK_EQ(kind[0], '#');
+        kin_release(reply);
+    }
+    free(copy);
+    free(bytes);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}

@@ -1,0 +1,200 @@
+/* The serving thread: its beginning and end, and that nobody holds up the others. */
+#include "unit/manager/raw.h"
+
+TEST(a_manager_serves_until_it_is_stopped_and_again)
+{
+    kin_manager *m = new_manager();
+    CHECK_STR(kin_manager_address(m), "");
+    for (int i = 0; i < 3; i++) {
+        serve(m);
+        CHECK_EQ(kin_manager_address(m)[0], '@');
+        CHECK_ERROR(kin_manager_serve(
+                        m, "@other", KIN_OPT(kin_serve_options, .authkey = "k", .authkey_size = 1)),
+                    KIN_ESTATE);
+        kin_release(control(m, "dummy", kin_tuple()));
+        CHECK_OK(kin_manager_stop(m));
+        CHECK_STR(kin_manager_address(m), "");
+    }
+    kin_manager_free(m);
+}
+
+TEST(a_manager_serves_by_a_port_and_by_a_path)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/kin-manager-test-%d", (int)getpid());
+    const char *const addresses[] = { "127.0.0.1:0", path };
+    for (size_t i = 0; i < 2; i++) {
+        kin_manager *m = new_manager();
+        serve_with(m, addresses[i], (kin_serve_options){ 0 });
+        kin_release(control(m, "dummy", kin_tuple()));
+        kin_manager_free(m);
+    }
+    CHECK(access(path, F_OK) < 0);
+}
+
+TEST(a_manager_needs_a_key)
+{
+    kin_manager *m = new_manager();
+    CHECK_ERROR(kin_manager_serve(m, "@x", NULL), KIN_EINVAL);
+    CHECK_ERROR(kin_manager_serve(m, "@x", KIN_OPT(kin_serve_options, .allow_md5 = true)),
+                KIN_EINVAL);
+    CHECK_ERROR(kin_manager_serve(m, "@x",
+                                  KIN_OPT(kin_serve_options, .authkey = "k", .authkey_size = 1,
+                                          .reserved = { 1 })),
+                KIN_EINVAL);
+    CHECK_ERROR(kin_manager_serve(m, "no such thing as this",
+                                  KIN_OPT(kin_serve_options, .authkey = "k", .authkey_size = 1)),
+                KIN_EINVAL);
+    kin_manager_free(m);
+}
+
+TEST(who_does_not_know_the_key_is_refused_and_counted)
+{
+    kin_manager *m = new_manager();
+    kin_conn *conn = NULL;
+    serve(m);
+    CHECK_ERROR(kin_connect(&conn, kin_manager_address(m),
+                            KIN_OPT(kin_connect_options, .authkey = "wrong", .authkey_size = 5)),
+                KIN_EAUTH);
+    WAIT_UNTIL(stats(m).refused == 1);
+    kin_release(control(m, "dummy", kin_tuple()));
+    kin_manager_free(m);
+}
+
+TEST(a_client_that_asks_for_too_much_is_dropped)
+{
+    kin_manager *m = new_manager();
+    serve_with(m, NULL, (kin_serve_options){ .max_message = 1000 });
+    char many[2000] = { 0 };
+    kin_conn *conn = enter(m);
+    send_request(conn, NULL, "dummy", kin_tuple(kin_bytes(many, 900)));
+    kin_release(hear_return(conn));
+    kin_conn_free(conn);
+    conn = enter(m);
+    (void)kin_conn_send_bytes(conn, many, sizeof many, KIN_FOREVER);
+    CHECK(is_over(conn));
+    CHECK_EQ(stats(m).refused, 1);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(beyond_all_memory_the_largest_client_goes)
+{
+    kin_manager *m = new_manager();
+    serve_with(m, NULL, (kin_serve_options){ .max_memory = 200000 });
+    kin_conn *large = enter(m), *small = enter(m);
+    char *half = calloc(1, 150000);
+    half[1] = 4; /* a frame of 256 KiB, of which there will be a part */
+    CHECK_EQ(write(kin_conn_fileno(small), half, 1000), 1000);
+    CHECK_GT(write(kin_conn_fileno(large), half, 150000), 100000); /* it may be over by then */
+    CHECK(is_over(large));
+    CHECK_EQ(stats(m).refused, 1);
+    kin_release(control(m, "dummy", kin_tuple()));
+    free(half);
+    kin_conn_free(large);
+    kin_conn_free(small);
+    kin_manager_free(m);
+}
+
+TEST(when_there_are_too_many_the_next_one_waits)
+{
+    kin_manager *m = new_manager();
+    serve_with(m, NULL, (kin_serve_options){ .max_clients = 2 });
+    kin_conn *a = enter_for_methods(m), *b = enter_for_methods(m), *c = NULL;
+    const kin_connect_options how = { .authkey = SECRET,
+                                      .authkey_size = strlen(SECRET),
+                                      .timeout = 0.1 };
+    CHECK_ERROR(kin_connect(&c, kin_manager_address(m), &how), KIN_ETIMEDOUT);
+    kin_conn_free(a);
+    kin_release(control(m, "dummy", kin_tuple()));
+    kin_conn_free(b);
+    kin_manager_free(m);
+}
+
+static int ask_and_wait(void *ctx)
+{
+    const kin_manager *m = ctx;
+    kin_conn *conn = enter_for_methods(m);
+    send_request(conn, "1", "nothing", kin_tuple());
+    kill(getpid(), SIGKILL);
+    return 0;
+}
+
+TEST(a_client_that_is_killed_is_no_client_any_more)
+{
+    kin_manager *m = new_manager();
+    serve(m);
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ(test_join(test_child(ask_and_wait, m)), -SIGKILL);
+    }
+    WAIT_UNTIL(stats(m).clients == 0);
+    kin_manager_free(m);
+}
+
+TEST_WITHIN(60, two_hundred_clients_at_once)
+{
+    kin_manager *m = new_manager();
+    kin_queue *queue = NULL;
+    kin_conn *conns[200];
+    char ident[40];
+    CHECK_OK(kin_manager_queue(m, &queue, NULL));
+    CHECK_OK(kin_manager_register(m, "queue", kin_shared(queue)));
+    serve(m);
+    create(m, "queue", ident);
+    for (int i = 0; i < 200; i++) {
+        conns[i] = enter_for_methods(m);
+    }
+    CHECK_EQ(stats(m).clients, 200);
+    for (int i = 0; i < 200; i++) { /* all wait */
+        send_request(conns[i], ident, "get", kin_tuple());
+    }
+    WAIT_UNTIL(stats(m).waiting == 200);
+    for (int i = 0; i < 200; i++) {
+        CHECK_OK(kin_queue_put(queue, kin_int(i), 0));
+    }
+    int64_t sum = 0;
+    for (int i = 0; i < 200; i++) {
+        kin_obj o = hear_return(conns[i]);
+        sum += kin_as_int(o);
+        kin_conn_free(conns[i]);
+    }
+    CHECK_EQ(sum, 199 * 100);
+    WAIT_UNTIL(stats(m).clients == 0);
+    kin_manager_free(m);
+}
+
+TEST(stopping_ends_what_waits)
+{
+    kin_manager *m = new_manager();
+    kin_event *event = NULL;
+    char ident[40];
+    CHECK_OK(kin_manager_event(m, &event));
+    CHECK_OK(kin_manager_register(m, "event", kin_shared(event)));
+    serve(m);
+    create(m, "event", ident);
+    kin_conn *conn = enter_for_methods(m);
+    send_request(conn, ident, "wait", kin_tuple());
+    WAIT_UNTIL(stats(m).waiting == 1);
+    CHECK_OK(kin_manager_stop(m));
+    CHECK(is_over(conn));
+    CHECK(!kin_event_is_set(event)); /* it is there still */
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+TEST(a_forked_child_frees_its_copy_and_the_manager_serves_on)
+{
+    kin_manager *m = new_manager();
+    serve(m);
+    kin_conn *conn = enter_for_methods(m);
+    pid_t pid = fork();
+    if (pid == 0) {
+        kin_manager_free(m);
+        _exit(0);
+    }
+    CHECK_EQ(test_join(pid), 0);
+    send_request(conn, "1", "nothing", kin_tuple());
+    hear_failure(conn, "#TRACEBACK", "KeyError");
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
