@@ -136,6 +136,24 @@ static int make_slice(load *l, box *args, kin_obj *ret)
     return rv;
 }
 
+/* A list, for there are no ranges here; what it takes is charged as it grows. */
+static int make_range(load *l, box *args, kin_obj *ret)
+{
+    int64_t at[3] = { 0 };
+    size_t from = l->stack.n;
+    bool fine = args->node.len == 3;
+    for (size_t i = 0; i < 3 && fine; i++) {
+        fine = args->items[i].type == KIN_TYPE_INT && kin_to_int(args->items[i], &at[i]) == 0;
+    }
+    int rv = fine && at[2] != 0 ? 0 : wrong_args(l, "range");
+    bool more = true;
+    for (int64_t i = at[0]; rv == 0 && more && (at[2] > 0 ? i < at[1] : i > at[1]);) {
+        rv = push(l, kin_int(i));
+        more = !__builtin_add_overflow(i, at[2], &i);
+    }
+    return rv < 0 ? rv : kin__load_make(l, KIN_TYPE_LIST, 0, from, ret);
+}
+
 /* ---- exceptions -------------------------------------------------------------------- */
 
 static int make_text(load *l, kin_obj same, const char *text, size_t size, kin_obj *ret)
@@ -314,6 +332,8 @@ static const global globals[] = {
     { "builtins", "bytes", make_bytes, NULL },
     { "builtins", "bytearray", make_bytearray, NULL },
     { "builtins", "slice", make_slice, NULL },
+    { "builtins", "range", make_range, NULL },
+    { "builtins", "xrange", make_range, NULL }, /* in protocol 2 */
     { "_codecs", "encode", make_encoded, NULL },
     { "array", "array", kin__load_array, NULL },
     { "collections", "OrderedDict", make_dict, NULL },

@@ -24,6 +24,19 @@ TEST(what_managers_send_becomes_tokens_and_dicts)
                 "KeyError(1)");
 }
 
+TEST(a_range_is_a_list_as_long_as_memory_lasts)
+{
+    CHECK_LOADS("cbuiltins\nrange\nK\0K\4K\1\x87R.", "[0, 1, 2, 3]");
+    CHECK_LOADS("c__builtin__\nxrange\nK\5K\0J\xfe\xff\xff\xff\x87R.", "[5, 3, 1]");
+    CHECK_LOADS("cbuiltins\nrange\nK\3K\3K\1\x87R.", "[]");
+    CHECK_LOADS("cbuiltins\nrange\n\x8a\x08\0\0\0\0\0\0\0@\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"
+                "\x8a\x08\0\0\0\0\0\0\0@\x87R.",
+                "[4611686018427387904]");
+    CHECK_REFUSED("cbuiltins\nrange\nK\0J\0\0\0\x7fK\1\x87R.", KIN_ERANGE, "");
+    CHECK_REFUSED("cbuiltins\nrange\nK\0K\4K\0\x87R.", KIN_EUNSUPPORTED, "range of arguments");
+    CHECK_REFUSED("cbuiltins\nrange\nK\0K\4\x86R.", KIN_EUNSUPPORTED, "range of arguments");
+}
+
 TEST(a_global_that_is_not_in_the_list_is_refused_where_it_stands)
 {
     CHECK_REFUSED("\x80\4(\x8c\2os\x8c\6system\x93\x8c\2id\x85R.", KIN_EUNSUPPORTED,
