@@ -213,8 +213,11 @@ int kin_manager_queue(kin_manager *m, kin_queue **ret, const kin_queue_options *
 static int semaphore_elsewhere(kin_manager *m, kin_semaphore **ret, unsigned value,
                                const kin_semaphore_options *o)
 {
-    const plan p = { o != NULL && (o->bounded || o->owned) ? &kin__kind_bounded_semaphore
-                                                           : &kin__kind_semaphore,
+    if (o != NULL && o->owned) {
+        return kin__fail(KIN_EUNSUPPORTED, "kin_manager_semaphore: a manager elsewhere does not "
+                                           "know who has what (.owned)");
+    }
+    const plan p = { o != NULL && o->bounded ? &kin__kind_bounded_semaphore : &kin__kind_semaphore,
                      kin_args(kin_int(value)), kin_dict(), "kin_manager_semaphore" };
     void *thing;
     int rv = make(m, ret, &p, &thing);

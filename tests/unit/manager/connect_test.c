@@ -98,6 +98,9 @@ TEST(a_manager_here_is_not_asked_as_one_elsewhere_nor_the_other_way_round)
         KIN_EUNSUPPORTED);
     CHECK_ERROR(kin_manager_join(far, 0), KIN_EUNSUPPORTED);
     CHECK_ERROR(kin_manager_stop(far), KIN_EUNSUPPORTED);
+    kin_semaphore *s;
+    CHECK_ERROR(kin_manager_semaphore(far, &s, 1, KIN_OPT(kin_semaphore_options, .owned = true)),
+                KIN_EUNSUPPORTED);
     CHECK_STR(kin_manager_address(far), "");
     CHECK_ERROR(kin_manager_call(far, NULL, kin_args(kin_list()), &o), KIN_EINVAL);
     CHECK_ERROR(kin_manager_call(NULL, "x", kin_args(kin_list()), &o), KIN_EINVAL);
