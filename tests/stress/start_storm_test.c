@@ -2,7 +2,6 @@
 #include "contract/start.h"
 #include "domain/room.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,11 +27,9 @@ static kin_obj add_up(kin_obj args)
 static int count_descriptors(void)
 {
     int n = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder != NULL && readdir(folder) != NULL) {
-        n++;
+    for (int fd = 0; fd < 1024; fd++) { /* a thread that polls keeps its seat */
+        n += kin__os_is_open(fd) && !kin__os_is_seat(fd);
     }
-    closedir(folder);
     return n;
 }
 

@@ -1,17 +1,14 @@
 /* Several threads and processes at one listener, and what one of them does at a bad moment. */
 #include "unit/listener/peers.h"
 
-#include <dirent.h>
 #include <signal.h>
 
 static int count_descriptors(void)
 {
     int n = 0;
-    DIR *all = opendir("/proc/self/fd");
-    while (readdir(all) != NULL) {
-        n++;
+    for (int fd = 0; fd < 1024; fd++) { /* a thread that polls keeps its seat */
+        n += kin__os_is_open(fd) && !kin__os_is_seat(fd);
     }
-    closedir(all);
     return n;
 }
 

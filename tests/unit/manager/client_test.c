@@ -18,7 +18,7 @@ TEST(half_a_frame_and_then_silence_holds_up_nobody)
     kin_manager *m = with_queue(&queue, ident);
     kin_conn *silent = enter_for_methods(m);
     for (int i = 0; i < 7; i++) {
-        CHECK_EQ(write(kin_conn_fileno(silent), "\0\0\0\5abc" + i, 1), 1);
+        CHECK_EQ(write(kin_conn_fileno(silent), &"\0\0\0\5abc"[i], 1), 1);
         kin_release(control(m, "dummy", kin_tuple()));
     }
     CHECK_EQ(write(kin_conn_fileno(silent), "de", 2), 2); /* whole, and nonsense */
