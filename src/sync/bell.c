@@ -21,7 +21,9 @@
  *       something after that look finds the ticket, and then the bell.
  *   R3  Who opens a gate rings first. He who dies before he opens leaves the ticket there, and the
  *       next one rings again. Against that, somebody may ring before we hang and open after we took
- *       our ticket: but what he changed, he changed before both, so we see it at our look.
+ *       our ticket. What he changed, he changed before both: so we see it at our look, or that
+ *       another was faster. But our ticket is gone then, and the next one would not ring: so he
+ *       rings again after he has opened.
  *   R4  A bell is rung once a round: the sleeper begins a new one when he has heard it, before he
  *       takes his tickets again. Rounds of two bells are never the same. The cell's `rung` is
  *       written after the ringing, with the round that was read before it; so one who is late, or

@@ -148,11 +148,14 @@ bool kin__spin_to_take(const void *from, bool (*ready)(void *), void *ctx)
     return spin(ready, ctx, kin__taken_from == from ? PAUSES_RARE : 1);
 }
 
-/* In this order: who is killed in between leaves the bit, by which the next one rings again. */
+/* In this order: who is killed in between leaves the bit, by which the next one rings again. And
+ * once more: who hung his bell between the two, and found that another had taken what was there,
+ * has lost his ticket by the second (bell.c, R3). */
 void kin__gate_wake(kin__gate *gate)
 {
     kin__bell_ring(gate);
     kin__os_add_and_wake(&gate->word);
+    kin__bell_ring(gate);
 }
 
 /* Those who have a ticket and do not sleep yet look again. When nobody slept, the bit goes. */
