@@ -166,12 +166,14 @@ int kin__asked_none(int rv, kin_obj *ret)
     return 0;
 }
 
+/* The object first: clang 14 would make one comparison of the two, and lose it in between. */
 int kin__asked_bool(int rv, kin_obj *ret)
 {
+    kin_obj answer = kin_bool(rv > 0);
     if (rv < 0) {
         return rv;
     }
-    *ret = kin_bool(rv > 0);
+    *ret = answer;
     return 0;
 }
 
