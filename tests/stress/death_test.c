@@ -98,9 +98,10 @@ TEST_WITHIN(600, an_idle_worker_dies_before_a_map)
         kin_pool *pool;
         CHECK_OK(kin_pool_new(&pool, KIN_OPT(kin_pool_options, .processes = places)));
         for (int i = 0; i < trials() / 3 + 1; i++) {
-            kin__id id;
-            WAIT_UNTIL((id = atomic_load(&pool->workers[(unsigned)i % places].id)) != 0);
-            kill(kin__pid_of(id), SIGKILL);
+            pid_t pid; /* 0 of who is just being replaced, and that would be all of us */
+            WAIT_UNTIL((pid = kin__pid_of(atomic_load(&pool->workers[(unsigned)i % places].id))) >
+                       0);
+            kill(pid, SIGKILL);
             double begun = kin_now();
             kin_obj results;
             CHECK_OK(kin_pool_map(pool, square, kin_range(0, 20),
