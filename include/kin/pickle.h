@@ -11,8 +11,8 @@
  * What Python writes with protocols 2 to 5 of none, bool, int, float, str, bytes, bytearray, list,
  * tuple, dict, set, frozenset, slices, exceptions and the tokens of managers is read. So are an
  * OrderedDict, a manager's Namespace and Value (as dicts) and an array.array, as managers send it,
- * and a range (as lists). Nothing is ever imported, called or looked up by a name: what else there is in a
- * pickle is refused, and the sentence has opcode and offset.
+ * and a range (as lists). Nothing is ever imported, called or looked up by a name: what else there
+ * is in a pickle is refused, and the sentence has opcode and offset.
  *
  * Who sits at the other end may be hostile. Reading takes 100 bytes of memory for each byte
  * received and 64 KiB at most (an empty list is one byte of a pickle, and 88 here), no recursion,
