@@ -33,7 +33,9 @@
  *
  * Death. A sleeper's block goes with him, and his cell with the block; the kernel closes the
  * socket. A ringer's death is the death of one who opens a gate (room.h): who sleeps there has been
- * rung before anything was published, sees that it is held, and naps.
+ * rung before anything was published, sees that it is held, and naps. One case is open: he dies
+ * between the opening and his second ring (R3), of which only who hung his bell in that very moment
+ * would have heard; that one sleeps until somebody opens who finds a ticket of another.
  *
  * Not here. The socket (os/bell.c); looking, and what there is to look at (conn/wait.c).
  */

@@ -154,7 +154,9 @@ bool kin__spin_to_take(const void *from, bool (*ready)(void *), void *ctx)
 void kin__gate_wake(kin__gate *gate)
 {
     kin__bell_ring(gate);
+    KIN__STEP("gate.rung");
     kin__os_add_and_wake(&gate->word);
+    KIN__STEP("gate.opened");
     kin__bell_ring(gate);
 }
 

@@ -2,6 +2,8 @@
 #include "harness.h"
 #include "sync/room.h"
 
+#include <string.h>
+
 enum { MANY = 5000 };
 
 /* Gates in the family's memory: never zero, so that nobody sleeps at them by the way. */
@@ -47,6 +49,33 @@ TEST(opening_rings_who_hangs_for_that_gate_and_has_a_ticket)
     CHECK(has_rung(&bell));
     kin__bell_drop(&bell);
     kin_free(gates);
+}
+
+static kin__gate *opened;
+static kin__bell late;
+
+/* Between the ring and the opening: who hangs his bell here looks, and finds nothing any more. */
+static void come_late(const char *step)
+{
+    if (strcmp(step, "gate.rung") == 0) {
+        late = hang(&opened, 1);
+        (void)kin__gate_ticket(opened);
+    }
+}
+
+TEST(who_hangs_his_bell_while_the_gate_is_being_opened_is_rung)
+{
+    opened = new_gates(1);
+    kin__bell early = hang(&opened, 1);
+    (void)kin__gate_ticket(opened);
+    kin__step_hook(come_late);
+    kin__gate_open(opened);
+    kin__step_hook(NULL);
+    CHECK(has_rung(&early));
+    CHECK(has_rung(&late)); /* or the next one would not ring for him: his ticket is gone */
+    kin__bell_drop(&early);
+    kin__bell_drop(&late);
+    kin_free(opened);
 }
 
 TEST(a_bell_is_rung_once_until_it_is_hushed)
