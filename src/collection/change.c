@@ -350,7 +350,9 @@ void kin__change_free(kin__change *c, kin__type type, void (*empty)(kin__change 
         return;
     }
     uint32_t serial = kin__head_serial(c);
+    kin__os_shield(); /* nobody would free it later */
     int rv = kin__change_begin(c, type, what);
+    kin__os_unshield();
     if (rv == 0) {
         empty(c);
         KIN__STEP("change.emptied");

@@ -1,8 +1,10 @@
 /* Threads of one process on one dict: for ThreadSanitizer, and since a lock is a thread's. */
 #include "harness.h"
 #include <kin/collection.h>
+#include <kin/domain.h>
 
 #include <pthread.h>
+#include <unistd.h>
 
 enum { THREADS = 4, TIMES = 1500, KEYS = 90 };
 
@@ -64,4 +66,66 @@ TEST_WITHIN(120, threads_share_a_dict)
     CHECK_OK(kin_shared_dict_get(dict, kin_str("sum"), &o));
     CHECK_EQ(kin_as_int(o), THREADS * TIMES / 5);
     kin_shared_dict_free(dict);
+}
+
+/* ---- interruptions ----------------------------------------------------------------------------- */
+
+static pid_t other; /* the thread that waits for the lock */
+static _Atomic bool inside;
+
+static kin_obj interrupt_who_waits(kin_obj value, void *ctx)
+{
+    (void)value;
+    (void)ctx;
+    inside = true;
+    WAIT_UNTIL(test_is_asleep(other));
+    (void)kin_interrupt();
+    test_nap(); /* he has time to go wrong */
+    return kin_int(1);
+}
+
+static void *apply(void *unused)
+{
+    return kin_shared_dict_apply(dict, kin_str("k"), interrupt_who_waits, NULL) == 0 ? NULL
+                                                                                     : unused;
+}
+
+static void wait_beside_apply(pthread_t *ret_thread)
+{
+    CHECK_OK(kin_shared_dict_new(&dict, NULL));
+    other = gettid();
+    inside = false;
+    CHECK_EQ(pthread_create(ret_thread, NULL, apply, &other), 0);
+    WAIT_UNTIL(inside);
+}
+
+static void is_well(pthread_t thread)
+{
+    void *failed;
+    CHECK_EQ(pthread_join(thread, &failed), 0);
+    CHECK_NULL(failed);
+}
+
+TEST(who_waits_to_write_is_interrupted_and_may_call_again)
+{
+    pthread_t thread;
+    kin_obj o;
+    wait_beside_apply(&thread);
+    CHECK_ERROR(kin_shared_dict_set(dict, kin_str("k"), kin_int(2)), KIN_EINTR);
+    CHECK_OK(kin_shared_dict_set(dict, kin_str("k"), kin_int(3)));
+    CHECK_OK(kin_shared_dict_get(dict, kin_str("k"), &o));
+    CHECK_EQ(kin_as_int(o), 3);
+    is_well(thread);
+    kin_shared_dict_free(dict);
+}
+
+TEST(a_free_is_not_cut_short_by_an_interruption)
+{
+    pthread_t thread;
+    kin_usage_info usage;
+    wait_beside_apply(&thread);
+    kin_shared_dict_free(dict);
+    is_well(thread);
+    CHECK_OK(kin_usage(&usage));
+    CHECK_EQ(usage.blocks, 0);
 }
