@@ -23,11 +23,12 @@
  *
  * Objects that are passed are given away, also when the call fails; what a call hands out is yours
  * to release. All verbs return 0 or more, or KIN_EINVAL (NULL, or no such thing), KIN_EFREED,
- * KIN_EINTR (kin_interrupt, while another was writing), KIN_ENOMEM (it is as it was), KIN_ETYPE (a key that cannot be one: lists, dicts, sets),
- * KIN_EUNSUPPORTED (a value that can be taken out once only: with a kin_buffer, a connection or a
- * descriptor in it), or what is said at each. The same calls work on what a manager elsewhere
- * serves (manager.h), where they may also say what a connection can; if it is Python's, not those
- * that Python has no method for: add, compare_and_set, next.
+ * KIN_EINTR (kin_interrupt, while another was writing), KIN_ENOMEM (it is as it was), KIN_ETYPE (a
+ * key that cannot be one: lists, dicts, sets), KIN_EUNSUPPORTED (a value that can be taken out once
+ * only: with a kin_buffer, a connection or a descriptor in it), or what is said at each. The same
+ * calls work on what a manager elsewhere serves (manager.h), where they may also say what a
+ * connection can; if it is Python's, not those that Python has no method for: add, compare_and_set,
+ * next.
  */
 #ifndef KIN_COLLECTION_H
 #define KIN_COLLECTION_H

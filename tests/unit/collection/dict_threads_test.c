@@ -68,7 +68,7 @@ TEST_WITHIN(120, threads_share_a_dict)
     kin_shared_dict_free(dict);
 }
 
-/* ---- interruptions ----------------------------------------------------------------------------- */
+/* ---- interruptions --------------------------------------------------------------------------- */
 
 static pid_t other; /* the thread that waits for the lock */
 static _Atomic bool inside;
