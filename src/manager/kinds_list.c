@@ -255,7 +255,13 @@ static int add(kin__asked *asked, kin_obj *ret)
         return kin__fail(KIN_ETYPE, "can only concatenate list to list");
     }
     int rv = kin_shared_list_copy(asked->thing, ret);
-    rv = rv == 0 ? append_all(ret, other) : rv;
+    if (rv < 0) {
+        return rv;
+    }
+    rv = append_all(ret, other);
+    if (rv < 0) {
+        kin_release(*ret);
+    }
     return rv;
 }
 
@@ -297,6 +303,9 @@ static int reversed(kin__asked *asked, kin_obj *ret)
         rv = kin_append(ret, kin_at(all, i));
     }
     kin_release(all);
+    if (rv < 0) {
+        kin_release(*ret);
+    }
     return rv;
 }
 

@@ -9,8 +9,9 @@
  *        wire -- thread 1's connection          wire -- thread 2's
  *
  * Rules.
- *   R1  A wire is one thread's: over there a connection stands for who holds a lock. A thread that
- *       has ended is told by its number; its wire goes when another one is made.
+ *   R1  A wire is one thread's: over there a connection stands for who holds a lock. So a thread
+ *       never gets one of another that had its number. The wire of a thread that has ended goes
+ *       when another one is made and nobody has that number.
  *   R2  A wire that failed in the midst of a request is closed: nobody knows whether it was done.
  *       The call says so (KIN_EEOF, KIN_ETIMEDOUT), and the next one connects anew.
  *   R3  A forked child has copies of its parent's wires. It closes them, and says nothing on them.
@@ -35,7 +36,8 @@
 typedef struct wire {
     struct wire *next;
     kin_conn *conn;
-    pid_t tid;
+    uint32_t thread; /* whose, for good */
+    pid_t tid;       /* its number while it is there */
     bool is_kin;
     bool batch;
     size_t under_way; /* in a batch: requests without an answer, of how many bytes */
@@ -105,9 +107,9 @@ static void prune(kin__link *link, bool all)
 
 static wire *find_wire(kin__link *link)
 {
-    pid_t tid = kin__os_thread_self().tid;
+    uint32_t thread = kin__this_thread();
     wire *w = link->wires;
-    while (w != NULL && w->tid != tid) {
+    while (w != NULL && w->thread != thread) {
         w = w->next;
     }
     return w;
@@ -274,6 +276,7 @@ static int connect_wire(kin__link *link, wire **ret)
         kin__os_free(w);
         return rv;
     }
+    w->thread = kin__this_thread();
     w->tid = kin__os_thread_self().tid;
     *ret = w;
     return 0;
@@ -584,10 +587,11 @@ void kin__link_close(kin__link *link)
 {
     kin__link_lock();
     link->closed = true;
-    pid_t tid = kin__os_thread_self().tid;
+    uint32_t thread = kin__this_thread();
     for (wire **at = &link->wires; *at != NULL;) {
         wire *w = *at;
-        if (w->tid == tid || is_of_ended_thread(w)) { /* others may be in the midst of a call */
+        if (w->thread == thread ||
+            is_of_ended_thread(w)) { /* others may be in the midst of a call */
             *at = w->next;
             free_wire(w);
         } else {
