@@ -156,6 +156,10 @@ bool test_is_asleep(pid_t tid);
 /* Whether no process runs any more that this test has started, its children's children included. */
 bool test_is_alone(void);
 
+/* How many descriptors this process has, but those by which pollers are interrupted: a thread that
+ * has polled keeps one. */
+int test_count_descriptors(void);
+
 /* Random numbers that --seed repeats. */
 uint64_t test_random(void);
 

@@ -67,6 +67,15 @@ static void list_descriptors(struct list *list)
     closedir(dir);
 }
 
+int test_count_descriptors(void)
+{
+    int n = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        n += kin__os_is_open(fd) && !kin__os_is_seat(fd);
+    }
+    return n;
+}
+
 /* What ld.so and libc map by themselves, and the domain, are left out. */
 static bool is_ours(const char *path)
 {

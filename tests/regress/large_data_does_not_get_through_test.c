@@ -4,8 +4,6 @@
  * descriptors are not used at all. */
 #include "scene.h"
 
-#include <dirent.h>
-
 #define HUNDRED_MB ((size_t)100 << 20)
 
 static kin_obj much(size_t size)
@@ -117,28 +115,16 @@ TEST(a_full_memory_is_an_error_and_all_that_was_there_is_still_there)
     free_whole(pool);
 }
 
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    CHECK_NOT_NULL(dir);
-    while (readdir(dir) != NULL) {
-        count++;
-    }
-    closedir(dir);
-    return count;
-}
-
 TEST(a_thousand_buffers_in_flight_use_no_descriptors)
 {
     enum { BUFFERS = 1000, SIZE = 10000 };
     kin_queue *queue = new_queue();
-    int before = count_descriptors();
+    int before = test_count_descriptors();
     for (int i = 0; i < BUFFERS; i++) {
         CHECK_OK(kin_queue_put(queue, kin_buffer(kin_alloc(SIZE), SIZE), KIN_FOREVER));
     }
-    CHECK_EQ(count_descriptors(), before);
+    CHECK_EQ(test_count_descriptors(), before);
     CHECK_EQ(kin_queue_qsize(queue), BUFFERS);
     kin_queue_free(queue);
-    CHECK_EQ(count_descriptors(), before);
+    CHECK_EQ(test_count_descriptors(), before);
 }

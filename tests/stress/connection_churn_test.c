@@ -12,14 +12,10 @@
 
 enum { CONNECTIONS = 2000, TEAM = 4 };
 
-static unsigned open_descriptors(void)
+static int count_descriptors(void)
 {
-    unsigned n = 0;
     CHECK_OK(kin__join()); /* which has one, for good */
-    for (int fd = 0; fd < 1024; fd++) {
-        n += kin__os_is_open(fd) && !kin__os_is_seat(fd);
-    }
-    return n;
+    return test_count_descriptors();
 }
 
 struct job {
@@ -61,14 +57,14 @@ static void churn(const char *address)
     for (int i = 0; i < TEAM; i++) {
         team[i] = test_child(connect_often, &job);
     }
-    unsigned before = open_descriptors();
+    int before = count_descriptors();
     for (int i = 0; i < CONNECTIONS; i++) {
         echo(accepted(l));
     }
     for (int i = 0; i < TEAM; i++) {
         CHECK_EQ(test_join(team[i]), 0);
     }
-    CHECK_EQ(open_descriptors(), before);
+    CHECK_EQ(count_descriptors(), before);
     kin_listener_free(l);
 }
 
@@ -111,7 +107,7 @@ TEST_WITHIN(120, connections_are_made_among_those_that_fail)
 {
     kin_listener *l = listener_at(NULL, KIN_OPT(kin_listener_options, KEY, .auth_timeout = 1));
     struct job job = { .address = kin_listener_address(l), .times = CONNECTIONS / 8 };
-    unsigned before = open_descriptors();
+    int before = count_descriptors();
     pid_t vandal = test_child(misbehave, (void *)(uintptr_t)kin_listener_address(l));
     pid_t client = test_child(connect_often, &job);
     int good = 0, bad = 0;
@@ -135,7 +131,7 @@ TEST_WITHIN(120, connections_are_made_among_those_that_fail)
         rv = kin_listener_accept(l, &conn, 2);
     } while (rv == KIN_EAUTH);
     CHECK_EQ(rv, KIN_ETIMEDOUT);
-    CHECK_EQ(open_descriptors(), before);
+    CHECK_EQ(count_descriptors(), before);
     kin_listener_free(l);
 }
 
@@ -164,7 +160,7 @@ TEST_WITHIN(120, python_connects_two_thousand_times)
         SKIP("there is no " PYTHON);
     }
     kin_listener *l = listener_at(NULL, KIN_OPT(kin_listener_options, KEY, .allow_md5 = true));
-    unsigned before = open_descriptors();
+    int before = count_descriptors();
     kin_popen *popen = python("import sys\n"
                               "from multiprocessing.connection import Client\n"
                               "for i in range(2000):\n"
@@ -176,7 +172,7 @@ TEST_WITHIN(120, python_connects_two_thousand_times)
         echo(accepted(l));
     }
     end(popen);
-    CHECK_EQ(open_descriptors(), before);
+    CHECK_EQ(count_descriptors(), before);
     kin_listener_free(l);
 }
 
@@ -187,7 +183,7 @@ TEST_WITHIN(120, python_accepts_two_thousand_times)
     }
     char letter;
     enter_place();
-    unsigned before = open_descriptors();
+    int before = count_descriptors();
     kin_popen *popen = python("import sys\n"
                               "from multiprocessing.connection import Listener\n"
                               "with Listener(sys.argv[1], authkey=b'secret key') as listener:\n"
@@ -208,6 +204,6 @@ TEST_WITHIN(120, python_accepts_two_thousand_times)
         kin_conn_free(conn);
     }
     end(popen);
-    CHECK_EQ(open_descriptors(), before);
+    CHECK_EQ(count_descriptors(), before);
     leave_place();
 }

@@ -24,15 +24,6 @@ static kin_obj add_up(kin_obj args)
     return kin_int(kin_arg_int(args, 1) % 200);
 }
 
-static int count_descriptors(void)
-{
-    int n = 0;
-    for (int fd = 0; fd < 1024; fd++) { /* a thread that polls keeps its seat */
-        n += kin__os_is_open(fd) && !kin__os_is_seat(fd);
-    }
-    return n;
-}
-
 /* 0 under a sanitizer, which remembers what was freed. */
 static uint64_t private_memory(void)
 {
@@ -75,14 +66,14 @@ EACH_METHOD_WITHIN(900, leaves_nothing_after_many_children)
     long expected = run_many(method, 64, 16, memory);
     kin_usage_info before, after;
     CHECK_OK(kin_usage(&before));
-    int descriptors = count_descriptors();
+    int descriptors = test_count_descriptors();
     uint64_t bytes = private_memory();
     expected += run_many(method, trials(200), 8, memory);
     CHECK_EQ(*sum, expected);
     CHECK_OK(kin_usage(&after));
     CHECK_EQ(after.blocks, before.blocks);
     CHECK_EQ(after.processes, before.processes);
-    CHECK_EQ(count_descriptors(), descriptors);
+    CHECK_EQ(test_count_descriptors(), descriptors);
     CHECK_LE(private_memory(), bytes + (512 << 10));
     CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
     kin_free(memory);

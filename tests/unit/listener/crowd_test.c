@@ -3,15 +3,6 @@
 
 #include <signal.h>
 
-static int count_descriptors(void)
-{
-    int n = 0;
-    for (int fd = 0; fd < 1024; fd++) { /* a thread that polls keeps its seat */
-        n += kin__os_is_open(fd) && !kin__os_is_seat(fd);
-    }
-    return n;
-}
-
 /* ---- forked while others accept -------------------------------------------------------------- */
 
 struct sleeper {
@@ -46,11 +37,11 @@ static int free_it(void *ctx)
 static int use_and_free_it(void *ctx)
 {
     kin_conn *conn = NULL;
-    int before = count_descriptors();
+    int before = test_count_descriptors();
     CHECK_ERROR(kin_listener_accept(ctx, &conn, 0), KIN_ETIMEDOUT);
-    CHECK_EQ(count_descriptors(), before); /* for a watch and an alarm others, and none more */
+    CHECK_EQ(test_count_descriptors(), before); /* for a watch and an alarm others, and none more */
     kin_listener_free(ctx);
-    CHECK_EQ(count_descriptors(), before - 3);
+    CHECK_EQ(test_count_descriptors(), before - 3);
     return 0;
 }
 
