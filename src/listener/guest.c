@@ -91,9 +91,12 @@ static void hear(kin_listener *l, kin__guest *g)
     kin__auth_wish wish = kin__auth_drive(&g->auth, g->fd);
     if (wish != KIN__AUTH_RECEIVE) {
         settle(l, g, wish == KIN__AUTH_DONE ? NULL : g->auth.reason);
-    } else if (g->auth.got != before) { /* R3 */
-        detach(l, g);
-        append(l, g);
+    } else {
+        kin__os_net_hurry(g->fd);    /* R7 */
+        if (g->auth.got != before) { /* R3 */
+            detach(l, g);
+            append(l, g);
+        }
     }
 }
 

@@ -24,6 +24,9 @@
  *       it has copies of are its parent's. Its parent's guests are closed there at once, so that
  *       they are gone when the parent says so.
  *   R6  Whoever frees a listener wakes those who accept there, and waits until they are out of it.
+ *   R7  Python's sockets have no TCP_NODELAY: it says the last word of the handshake, and what it
+ *       wants right after, and the second waits until the first is acknowledged. The kernel would
+ *       take 40 ms for that; so it is told to do it at once.
  *
  * Death. Guests of a dead process learn it from the kernel. A path stays: address.c.
  */

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,11 @@ int kin__os_net_listen(int socket, int backlog)
         return -errno;
     }
     return 0;
+}
+
+void kin__os_net_hurry(int socket)
+{
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &(int){ 1 }, sizeof(int));
 }
 
 int kin__os_net_shut(int socket)

@@ -492,6 +492,8 @@ void kin__os_net_text(const kin__net_address *at, char *text, size_t size);
 int kin__os_net_socket(const kin__net_address *at);
 int kin__os_net_bind(int socket, const kin__net_address *at);
 int kin__os_net_listen(int socket, int backlog);
+/* What comes next over TCP is acknowledged at once. Nothing over a path. */
+void kin__os_net_hurry(int socket);
 int kin__os_net_shut(int socket); /* who sleeps at it wakes, here and over there */
 int kin__os_net_own_address(int socket, kin__net_address *ret);
 
