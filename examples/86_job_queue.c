@@ -18,17 +18,20 @@ static kin_obj steps(int64_t n)
     for (; n != 1; count++) {
         n = n % 2 == 0 ? n / 2 : 3 * n + 1;
     }
+    (void)kin_sleep(0.01); /* a job takes its time */
     return kin_int(count);
 }
 
 static int work(const char *address)
 {
     kin_auto(kin_manager) manager = NULL;
-    kin_obj jobs, results, job;
+    kin_obj jobs, results, all_here, job;
     int done = 0;
     KIN_CHECK(kin_manager_connect(&manager, address, KIN_OPT(kin_connect_options, KEY)));
     KIN_CHECK(kin_manager_call(manager, "jobs", kin_args(), &jobs));
     KIN_CHECK(kin_manager_call(manager, "results", kin_args(), &results));
+    KIN_CHECK(kin_manager_call(manager, "all_here", kin_args(), &all_here));
+    KIN_CHECK(kin_barrier_wait(kin_as(kin_barrier, all_here), KIN_FOREVER));
     for (;; done++) {
         KIN_CHECK(kin_queue_get(kin_as(kin_queue, jobs), &job, KIN_FOREVER));
         if (kin_is_none(job)) {
@@ -40,6 +43,7 @@ static int work(const char *address)
     fprintf(stderr, "a worker in C: %d jobs\n", done);
     kin_release(jobs);
     kin_release(results);
+    kin_release(all_here);
     return 0;
 }
 
@@ -54,9 +58,12 @@ int main(int argc, char **argv)
     kin_auto(kin_manager) manager = NULL;
     kin_queue *jobs;
     kin_shared_dict *results;
+    kin_barrier *all_here; /* so that nobody has done it all before another has come */
     KIN_CHECK(kin_manager_new(&manager, NULL));
     KIN_CHECK(kin_manager_queue(manager, &jobs, NULL));
     KIN_CHECK(kin_manager_dict(manager, &results, kin_none()));
+    KIN_CHECK(kin_manager_barrier(manager, &all_here, WORKERS));
+    KIN_CHECK(kin_manager_register(manager, "all_here", kin_shared(all_here)));
     KIN_CHECK(kin_manager_register(manager, "jobs", kin_shared(jobs)));
     KIN_CHECK(kin_manager_register(manager, "results", kin_shared(results)));
     KIN_CHECK(kin_manager_serve(manager, "127.0.0.1:0", /* 0: a port that is free */

@@ -1,6 +1,7 @@
 """86_worker.py HOST:PORT: works on the jobs of 86_job_queue.c, until it gets None."""
 import sys
-from multiprocessing.managers import BaseManager, DictProxy
+import time
+from multiprocessing.managers import BarrierProxy, BaseManager, DictProxy
 
 
 class Manager(BaseManager):
@@ -9,6 +10,7 @@ class Manager(BaseManager):
 
 Manager.register("jobs")
 Manager.register("results", proxytype=DictProxy)
+Manager.register("all_here", proxytype=BarrierProxy)
 
 
 def steps(n):
@@ -16,6 +18,7 @@ def steps(n):
     while n != 1:
         n = n // 2 if n % 2 == 0 else 3 * n + 1
         count += 1
+    time.sleep(0.01)  # a job takes its time
     return count
 
 
@@ -24,6 +27,7 @@ manager = Manager(address=(host, int(port)), authkey=b"our secret")
 manager.connect()
 jobs, results = manager.jobs(), manager.results()
 done = 0
+manager.all_here().wait()
 for n in iter(jobs.get, None):
     results[n] = steps(n)
     done += 1
