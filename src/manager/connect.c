@@ -1,19 +1,12 @@
 /* connect.c - a manager that is elsewhere: connecting to it, and what it is asked for. */
 #include "proxy.h"
 
-#include <string.h>
-
-static kin__link *link_of(kin__far *far)
-{
-    return (kin__link *)(void *)far;
-}
-
 /* ---- what manager.c asks for ----------------------------------------------------------------- */
 
-static int make(kin__far *far, const kin__kind *kind, kin_obj args, kin_obj names, void **ret)
+int kin__far_make(kin__link *link, const kin__kind *kind, kin_obj args, kin_obj names, void **ret)
 {
     kin__proxy *proxy;
-    int rv = kin__proxy_create(link_of(far), kind->type_id, args, names, &proxy);
+    int rv = kin__proxy_create(link, kind->type_id, args, names, &proxy);
     if (rv == KIN_ENOTFOUND) {
         return kin__fail(KIN_EUNSUPPORTED, "the manager makes no %s for its clients",
                          kind->type_id);
@@ -37,23 +30,19 @@ static int ask_for_int(kin__link *link, const char *method, int64_t *ret)
     return rv;
 }
 
-static int64_t number_of_objects(kin__far *far)
+int64_t kin__far_count(kin__link *link)
 {
     int64_t n;
-    int rv = ask_for_int(link_of(far), "number_of_objects", &n);
+    int rv = ask_for_int(link, "number_of_objects", &n);
     return rv < 0 ? rv : n;
 }
 
-static void free_far(kin__far *far)
+void kin__far_end(kin__link *link)
 {
-    kin__proxies_free(link_of(far));
-    kin__link_close(link_of(far));
-    kin__link_drop(link_of(far));
+    kin__proxies_free(link);
+    kin__link_close(link);
+    kin__link_drop(link);
 }
-
-static const kin__far_ops ops = { .make = make,
-                                  .number_of_objects = number_of_objects,
-                                  .free = free_far };
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
 
@@ -70,9 +59,9 @@ int kin_manager_connect(kin_manager **ret_manager, const char *address,
         return rv;
     }
     kin__remote_begin();
-    rv = kin__manager_new(ret_manager, &ops, (kin__far *)(void *)link);
+    rv = kin__manager_new(ret_manager, link);
     if (rv < 0) {
-        free_far((kin__far *)(void *)link);
+        kin__far_end(link);
     }
     return rv;
 }
@@ -83,13 +72,13 @@ static int find_link(const kin_manager *manager, const char *verb, kin__link **r
     if (manager == NULL) {
         return kin__fail(KIN_EINVAL, "%s: the manager is NULL", verb);
     }
-    if (manager->ops != &ops) {
+    if (manager->link == NULL) {
         return kin__fail(KIN_ESTATE,
                          "%s: the manager is this process's own: use its things as "
                          "they are",
                          verb);
     }
-    *ret = link_of(manager->far);
+    *ret = manager->link;
     return 0;
 }
 

@@ -32,8 +32,8 @@ static int make(kin_manager *m, const void *place, const plan *p, void **ret)
         kin_release(p->names);
         return rv;
     }
-    return m->ops != NULL ? m->ops->make(m->far, p->kind, p->args, p->names, ret)
-                          : make_here(m, p, ret);
+    return m->link != NULL ? kin__far_make(m->link, p->kind, p->args, p->names, ret)
+                           : make_here(m, p, ret);
 }
 
 /* What is in it at first: none and the invalid object of all zeros are nothing. */
@@ -199,7 +199,7 @@ int kin_manager_queue(kin_manager *m, kin_queue **ret, const kin_queue_options *
 {
     kin_queue *made = NULL;
     int rv = kin__manager_check(m, ret, "kin_manager_queue");
-    if (rv < 0 || m->ops != NULL) {
+    if (rv < 0 || m->link != NULL) {
         return rv < 0 ? rv : queue_elsewhere(m, ret, options);
     }
     rv = kin_queue_new(&made, options);
@@ -232,7 +232,7 @@ int kin_manager_semaphore(kin_manager *m, kin_semaphore **ret, unsigned value,
 {
     kin_semaphore *made = NULL;
     int rv = kin__manager_check(m, ret, "kin_manager_semaphore");
-    if (rv < 0 || m->ops != NULL) {
+    if (rv < 0 || m->link != NULL) {
         return rv < 0 ? rv : semaphore_elsewhere(m, ret, value, options);
     }
     rv = kin_semaphore_new(&made, value, options);
@@ -252,7 +252,7 @@ int kin_manager_pool(kin_manager *m, kin_pool **ret, const kin_pool_options *opt
 {
     kin_pool *made = NULL;
     int rv = kin__manager_check(m, ret, "kin_manager_pool");
-    if (rv == 0 && m->ops != NULL) {
+    if (rv == 0 && m->link != NULL) {
         rv = kin__fail(KIN_EUNSUPPORTED, "kin_manager_pool: not of a manager elsewhere");
     }
     rv = rv < 0 ? rv : kin_pool_new(&made, options);

@@ -31,21 +31,20 @@ int kin__manager_check(const kin_manager *m, const void *place, const char *verb
     return 0;
 }
 
-int kin__manager_new(kin_manager **ret, const kin__far_ops *ops, kin__far *far)
+int kin__manager_new(kin_manager **ret, kin__link *link)
 {
     kin_manager *m = kin__os_calloc(1, sizeof *m);
     if (m == NULL) {
         return kin__fail(KIN_ENOMEM, "%s: no memory for a manager", verb_new);
     }
-    int rv = ops == NULL ? kin_event_new(&m->ended, NULL) : 0;
+    int rv = link == NULL ? kin_event_new(&m->ended, NULL) : 0;
     rv = rv < 0 ? rv : m->ended != NULL ? kin_event_set(m->ended) : 0;
     if (rv < 0) {
         kin__os_free(m);
         return rv;
     }
     pthread_mutex_init(&m->mutex, NULL);
-    m->ops = ops;
-    m->far = far;
+    m->link = link;
     m->maker = kin__os_getpid();
     *ret = m;
     return 0;
@@ -59,7 +58,7 @@ int kin_manager_new(kin_manager **ret_manager, const kin_manager_options *option
     if (options != NULL && kin__any_set(options->reserved)) {
         return kin__fail(KIN_EINVAL, "%s: a reserved option is not zero", verb_new);
     }
-    return kin__manager_new(ret_manager, NULL, NULL);
+    return kin__manager_new(ret_manager, NULL);
 }
 
 /* What was made last may stand on what was made before. */
@@ -89,8 +88,8 @@ void kin_manager_free(kin_manager *m)
         return;
     }
     bool ours = m->maker == kin__os_getpid(); /* and not a forked child's copy */
-    if (m->ops != NULL) {
-        m->ops->free(m->far);
+    if (m->link != NULL) {
+        kin__far_end(m->link);
     }
     if (m->server != NULL) {
         kin__server_free(m->server, ours);
@@ -148,7 +147,7 @@ static int check_name(const kin_manager *m, const char *text, kin_obj object)
     if (rv < 0) {
         return rv;
     }
-    if (m->ops != NULL) {
+    if (m->link != NULL) {
         return kin__fail(KIN_EUNSUPPORTED, "%s: the manager is elsewhere", verb_register);
     }
     void *thing = NULL;
@@ -205,7 +204,7 @@ static int check_serve(const kin_manager *m, const char *address, const kin_serv
     if (rv < 0) {
         return rv;
     }
-    if (m->ops != NULL) {
+    if (m->link != NULL) {
         return kin__fail(KIN_EUNSUPPORTED, "%s: the manager is elsewhere", verb);
     }
     if (o == NULL || o->authkey == NULL || o->authkey_size == 0) {
@@ -244,7 +243,7 @@ const char *kin_manager_address(const kin_manager *m)
 int kin_manager_join(kin_manager *m, double timeout)
 {
     int rv = kin__manager_check(m, "", "kin_manager_join");
-    rv = rv == 0 && m->ops != NULL
+    rv = rv == 0 && m->link != NULL
              ? kin__fail(KIN_EUNSUPPORTED, "kin_manager_join: the manager is elsewhere")
              : rv;
     rv = rv < 0 ? rv : kin_event_wait(m->ended, timeout);
@@ -254,7 +253,7 @@ int kin_manager_join(kin_manager *m, double timeout)
 int kin_manager_stop(kin_manager *m)
 {
     int rv = kin__manager_check(m, "", "kin_manager_stop");
-    if (rv < 0 || m->ops != NULL) {
+    if (rv < 0 || m->link != NULL) {
         return rv < 0 ? rv
                       : kin__fail(KIN_EUNSUPPORTED, "kin_manager_stop: the manager is elsewhere");
     }
@@ -288,8 +287,8 @@ int kin_manager_stats(kin_manager *m, kin_manager_info *ret_info)
 int64_t kin_manager_number_of_objects(kin_manager *m)
 {
     int rv = kin__manager_check(m, "", "kin_manager_number_of_objects");
-    if (rv < 0 || m->ops != NULL) {
-        return rv < 0 ? rv : m->ops->number_of_objects(m->far);
+    if (rv < 0 || m->link != NULL) {
+        return rv < 0 ? rv : kin__far_count(m->link);
     }
     pthread_mutex_lock(&m->mutex);
     int64_t n = m->server != NULL ? (int64_t)kin__server_referenced(m->server) : 0;

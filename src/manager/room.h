@@ -142,19 +142,8 @@ extern const kin__kind kin__kind_dict, kin__kind_list, kin__kind_set, kin__kind_
 
 /* ---- a manager (manager.c, make.c) ----------------------------------------------------------- */
 
-typedef struct kin__far kin__far;
-
-/* One elsewhere. */
-typedef struct kin__far_ops {
-    /* Makes a thing there: its proxy. args (a tuple) and names (a dict) are given. */
-    int (*make)(kin__far *far, const kin__kind *kind, kin_obj args, kin_obj names, void **ret);
-    int64_t (*number_of_objects)(kin__far *far);
-    void (*free)(kin__far *far);
-} kin__far_ops;
-
 struct kin_manager {
-    const kin__far_ops *ops; /* NULL: it is this one, here */
-    kin__far *far;
+    kin__link *link; /* NULL: it is this one, here */
     pid_t maker;
     pthread_mutex_t mutex; /* of what follows */
     struct kin__made *made;
@@ -163,8 +152,14 @@ struct kin_manager {
     kin_event *ended;           /* set: nothing is served, or somebody wants it to end */
 };
 
-/* Of one elsewhere, whose ops it is then; kin_manager_free frees it. */
-int kin__manager_new(kin_manager **ret, const kin__far_ops *ops, kin__far *far);
+/* Of one elsewhere, whose link is its own then; NULL: of one here. */
+int kin__manager_new(kin_manager **ret, kin__link *link);
+
+/* What one elsewhere is asked for (connect.c): a proxy of what it makes, args (a tuple) and names (a
+ * dict) being given; how many things are referred to. And the end of its link. */
+int kin__far_make(kin__link *link, const kin__kind *kind, kin_obj args, kin_obj names, void **ret);
+int64_t kin__far_count(kin__link *link);
+void kin__far_end(kin__link *link);
 int kin__manager_check(const kin_manager *manager, const void *place, const char *verb);
 
 /* What is registered under a name: an object of the caller's; false: nothing. */
