@@ -155,8 +155,8 @@ struct kin_manager {
 /* Of one elsewhere, whose link is its own then; NULL: of one here. */
 int kin__manager_new(kin_manager **ret, kin__link *link);
 
-/* What one elsewhere is asked for (connect.c): a proxy of what it makes, args (a tuple) and names (a
- * dict) being given; how many things are referred to. And the end of its link. */
+/* What one elsewhere is asked for (connect.c): a proxy of what it makes, args (a tuple) and names
+ * (a dict) being given; how many things are referred to. And the end of its link. */
 int kin__far_make(kin__link *link, const kin__kind *kind, kin_obj args, kin_obj names, void **ret);
 int64_t kin__far_count(kin__link *link);
 void kin__far_end(kin__link *link);
