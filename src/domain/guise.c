@@ -12,20 +12,19 @@
  */
 #include "room.h"
 
-static _Atomic bool any; /* most processes never have a guest, and look at nothing else */
+_Atomic bool kin__any_guise;
 static _Thread_local kin__id acted, host;
 
 void kin__act_as(kin__id guest)
 {
     acted = guest;
     host = kin__self();
-    atomic_store_explicit(&any, true, memory_order_relaxed); /* read by this very thread */
+    atomic_store_explicit(&kin__any_guise, true,
+                          memory_order_relaxed); /* read by this very thread */
 }
 
-kin__id kin__actor(void)
+kin__id kin__acting(void)
 {
     kin__id self = kin__self();
-    bool as_guest = atomic_load_explicit(&any, memory_order_relaxed) && acted != KIN__NOBODY &&
-                    host == self; /* R2 */
-    return as_guest ? acted : self;
+    return acted != KIN__NOBODY && host == self ? acted : self; /* R2 */
 }

@@ -53,7 +53,14 @@ void kin__act_as(kin__id guest);
 
 /* Who claims what this thread claims: locks, messages, places in a line. As kin__self() for all who
  * act as nobody else. Blocks are always the process's: they outlive its guests. */
-kin__id kin__actor(void);
+kin__id kin__acting(void);
+extern _Atomic bool
+    kin__any_guise; /* most processes never have a guest, and look at nothing else */
+static inline kin__id kin__actor(void)
+{
+    return atomic_load_explicit(&kin__any_guise, memory_order_relaxed) ? kin__acting()
+                                                                       : kin__self();
+}
 
 /* ---- what they are called, and what they sleep for (who.c) ----------------------------- */
 

@@ -33,6 +33,7 @@
 _Static_assert(KIN__SLEEPERS == FUTEX_WAITERS && KIN__THREAD == FUTEX_TID_MASK, "as the kernel's");
 
 _Thread_local _Atomic uint32_t *kin__os_insured;
+_Atomic int kin__os_insured_threads;
 
 static _Thread_local struct robust_list_head *head;
 static _Thread_local uint32_t number;
@@ -88,6 +89,8 @@ uint32_t kin__os_insure(_Atomic uint32_t *word)
         return 0;
     }
     set_pending((char *)word - head->futex_offset);
+    atomic_fetch_add_explicit(&kin__os_insured_threads, kin__os_insured == NULL,
+                              memory_order_relaxed); /* read by this very thread */
     kin__os_insured = word;
     return self;
 }
@@ -97,6 +100,7 @@ void kin__os_uninsure(void)
     if (kin__os_insured != NULL) {
         set_pending(NULL);
         kin__os_insured = NULL;
+        atomic_fetch_sub_explicit(&kin__os_insured_threads, 1, memory_order_relaxed);
     }
 }
 

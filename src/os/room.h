@@ -155,6 +155,15 @@ bool kin__os_is_seat(int fd);
 /* Where this thread is insured; NULL: nowhere. */
 extern _Thread_local _Atomic uint32_t *kin__os_insured;
 
+/* The same for who asks at each message. What is a thread's own costs some nanoseconds in a shared
+ * library; so how many are insured at all comes first. (A forked child may count too many.) */
+extern _Atomic int kin__os_insured_threads;
+static inline bool kin__os_is_insured_at(const _Atomic uint32_t *word)
+{
+    return atomic_load_explicit(&kin__os_insured_threads, memory_order_relaxed) != 0 &&
+           kin__os_insured == word;
+}
+
 /* From now on this thread's death wakes one who sleeps on the word, if that names this thread or
  * none; if this one, it changes the word. This thread's number; 0: it cannot be insured. */
 uint32_t kin__os_insure(_Atomic uint32_t *word);

@@ -14,9 +14,8 @@
  *       a get does for the dead, and claims nothing.
  *   R5  A take from a queue that can be joined opens all_done: who joins must see that somebody
  *       holds a message now (done.c).
- *   R6  Who waits for room spins until there is some more of it than he needs, and looks rarely in
- *       a long queue: to take each cell the moment that it is free costs both sides its cache line
- *       at every message.
+ *   R6  Who waits for room spins until there is some more of it than he needs: to take each cell
+ *       the moment that it is free costs both sides its cache line at every message.
  *   R7  Both ends have a turnstile, too, where a put or a take wakes one (sync/turnstile.c). Who is
  *       woken leaves it when he is done with his message, and sees then whether there is more for
  *       another, or some that others hold. At the gates sleep all the rest: kin_wait, takers where
@@ -30,8 +29,6 @@
 #include "room.h"
 
 #include <limits.h>
-
-#define LONG_QUEUE 64u /* cells: who waits for room there looks rarely */
 
 /* ---- sleeping -------------------------------------------------------------------------------- */
 
@@ -88,11 +85,8 @@ static bool try_when_roomy(void *ctx)
 
 static bool spin(attempt *a)
 {
-    if (a->want != NULL) {
-        return kin__spin_to_take(a->queue, try_in_spin, a);
-    }
-    bool is_long = a->queue->cells == 0 || a->queue->cells >= LONG_QUEUE;
-    return is_long ? kin__spin_rarely(try_when_roomy, a) : kin__spin(try_when_roomy, a);
+    return a->want != NULL ? kin__spin_to_take(a->queue, try_in_spin, a)
+                           : kin__spin(try_when_roomy, a);
 }
 
 static int refused(const attempt *a)

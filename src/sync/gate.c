@@ -136,11 +136,6 @@ bool kin__spin_aside(bool (*ready)(void *), void *ctx)
     return spin(ready, ctx, PAUSES);
 }
 
-bool kin__spin_rarely(bool (*ready)(void *), void *ctx)
-{
-    return spin(ready, ctx, PAUSES_RARE);
-}
-
 _Thread_local const void *kin__taken_from;
 
 bool kin__spin_to_take(const void *from, bool (*ready)(void *), void *ctx)

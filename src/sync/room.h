@@ -159,7 +159,7 @@ void kin__turnstile_leave(kin__turnstile *t, bool nothing_left);
 /* Whether this thread has to leave. */
 static inline bool kin__turnstile_is_watched(const kin__turnstile *t)
 {
-    return kin__os_insured == &t->word;
+    return kin__os_is_insured_at(&t->word);
 }
 
 /* A load when nobody sleeps. seq_cst, as the claim before it: who sleeps later sees that. */
@@ -178,11 +178,9 @@ void kin__turnstile_release(kin__turnstile *t);
 bool kin__spin(bool (*ready)(void *), void *ctx);
 
 /* The same with fewer looks, for what somebody else is at work on: each look takes the cache line
- * away from him. `near`: he is about to finish. `rarely`: the more he has done by then,
- * the better. */
+ * away from him. `near`: he is about to finish. */
 bool kin__spin_near(bool (*ready)(void *), void *ctx);
 bool kin__spin_aside(bool (*ready)(void *), void *ctx);
-bool kin__spin_rarely(bool (*ready)(void *), void *ctx);
 
 /* For a message from a queue or a connection. Who takes one after the other looks rarely when there
  * is none: right behind the sender he would take the cache line away from him at each message (8

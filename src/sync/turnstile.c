@@ -111,7 +111,7 @@ void kin__turnstile_release(kin__turnstile *t)
 {
     kin__turnstile_open(t, 1);
     KIN__STEP("turnstile.opened");
-    if (kin__os_insured == &t->word) {
+    if (kin__os_is_insured_at(&t->word)) {
         kin__os_uninsure();
     }
 }

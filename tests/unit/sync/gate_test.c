@@ -53,7 +53,8 @@ TEST(a_spin_ends_at_the_first_look_that_finds_it_ready)
     CHECK(kin__spin_aside(after, &once));
     CHECK_EQ(looks, 1);
     looks = 0;
-    CHECK(kin__spin_rarely(after, &once));
+    kin__taken_from = &once;
+    CHECK(kin__spin_to_take(&once, after, &once));
     CHECK_EQ(looks, 1);
 }
 
@@ -116,7 +117,8 @@ TEST(who_looks_rarely_looks_less_often_and_gives_way_as_well)
     unsigned often = looks;
     played = true;
     yields = looks = 0;
-    bool rv = kin__spin_rarely(never, NULL);
+    kin__taken_from = &looks;
+    bool rv = kin__spin_to_take(&looks, never, NULL);
     played = false;
     CHECK(!rv);
     CHECK_GT(yields, 1);
