@@ -71,14 +71,14 @@ TEST_WITHIN(120, threads_share_a_dict)
 /* ---- interruptions --------------------------------------------------------------------------- */
 
 static pid_t other; /* the thread that waits for the lock */
-static _Atomic bool inside;
+static _Atomic bool inside, comes;
 
 static kin_obj interrupt_who_waits(kin_obj value, void *ctx)
 {
     (void)value;
     (void)ctx;
     inside = true;
-    WAIT_UNTIL(test_is_asleep(other));
+    WAIT_UNTIL(comes && test_is_asleep(other));
     (void)kin_interrupt();
     test_nap(); /* he has time to go wrong */
     return kin_int(1);
@@ -94,7 +94,7 @@ static void wait_beside_apply(pthread_t *ret_thread)
 {
     CHECK_OK(kin_shared_dict_new(&dict, NULL));
     other = gettid();
-    inside = false;
+    inside = comes = false;
     CHECK_EQ(pthread_create(ret_thread, NULL, apply, &other), 0);
     WAIT_UNTIL(inside);
 }
@@ -111,6 +111,7 @@ TEST(who_waits_to_write_is_interrupted_and_may_call_again)
     pthread_t thread;
     kin_obj o;
     wait_beside_apply(&thread);
+    comes = true;
     CHECK_ERROR(kin_shared_dict_set(dict, kin_str("k"), kin_int(2)), KIN_EINTR);
     CHECK_OK(kin_shared_dict_set(dict, kin_str("k"), kin_int(3)));
     CHECK_OK(kin_shared_dict_get(dict, kin_str("k"), &o));
@@ -124,6 +125,7 @@ TEST(a_free_is_not_cut_short_by_an_interruption)
     pthread_t thread;
     kin_usage_info usage;
     wait_beside_apply(&thread);
+    comes = true;
     kin_shared_dict_free(dict);
     is_well(thread);
     CHECK_OK(kin_usage(&usage));
