@@ -58,7 +58,7 @@ static int change(struct storm *s, bool is_first)
     default:
         break;
     }
-    /* What a dead first writer was popping may go only once we have the lock: so at least 5 stay. */
+    /* What a dead first writer was popping may go only when we have the lock: so 5 stay. */
     int64_t n = kin_shared_list_len(s->list);
     if (n > LONGEST || (n > 6 && test_random() % 2)) {
         return kin_shared_list_pop(s->list, 0, NULL);

@@ -71,7 +71,7 @@ TEST_WITHIN(120, threads_share_a_dict)
 /* ---- interruptions --------------------------------------------------------------------------- */
 
 static pid_t other; /* the thread that waits for the lock */
-static _Atomic bool inside, comes;
+static _Atomic bool inside, comes, told;
 
 static kin_obj interrupt_who_waits(kin_obj value, void *ctx)
 {
@@ -81,6 +81,7 @@ static kin_obj interrupt_who_waits(kin_obj value, void *ctx)
     WAIT_UNTIL(comes && test_is_asleep(other));
     (void)kin_interrupt();
     test_nap(); /* he has time to go wrong */
+    WAIT_UNTIL(told);
     return kin_int(1);
 }
 
@@ -94,7 +95,7 @@ static void wait_beside_apply(pthread_t *ret_thread)
 {
     CHECK_OK(kin_shared_dict_new(&dict, NULL));
     other = gettid();
-    inside = comes = false;
+    inside = comes = told = false;
     CHECK_EQ(pthread_create(ret_thread, NULL, apply, &other), 0);
     WAIT_UNTIL(inside);
 }
@@ -113,6 +114,7 @@ TEST(who_waits_to_write_is_interrupted_and_may_call_again)
     wait_beside_apply(&thread);
     comes = true;
     CHECK_ERROR(kin_shared_dict_set(dict, kin_str("k"), kin_int(2)), KIN_EINTR);
+    told = true;
     CHECK_OK(kin_shared_dict_set(dict, kin_str("k"), kin_int(3)));
     CHECK_OK(kin_shared_dict_get(dict, kin_str("k"), &o));
     CHECK_EQ(kin_as_int(o), 3);
@@ -125,7 +127,7 @@ TEST(a_free_is_not_cut_short_by_an_interruption)
     pthread_t thread;
     kin_usage_info usage;
     wait_beside_apply(&thread);
-    comes = true;
+    comes = told = true;
     kin_shared_dict_free(dict);
     is_well(thread);
     CHECK_OK(kin_usage(&usage));
