@@ -142,11 +142,19 @@ static int next_pair(frame *f, kin_obj *a, kin_obj *b)
     return at_first_sight(*a, *b);
 }
 
+/* Whether its args say what it is: the text is of when it was made, and args may grow. */
+static bool text_follows(const box *b)
+{
+    return b->node.type == KIN_TYPE_ERROR && b->items[ERROR_ARGS].type != KIN_TYPE_NONE;
+}
+
 static int enter(walk *path, kin_obj a, kin_obj b)
 {
     int rv = kin__walk_push(path, a.as.p);
     if (rv == 0) {
-        walk_top(path)->u.pair.other = b.as.p;
+        frame *f = walk_top(path);
+        f->u.pair.other = b.as.p;
+        f->at = text_follows(f->box) ? ERROR_ARGS : f->at;
     }
     return rv == ON_PATH ? kin__fail(KIN_EINVAL, "kin_equal: the object contains itself") : rv;
 }
@@ -256,6 +264,10 @@ static int leaf_hash(kin_obj o, int64_t *ret_hash)
         *ret_hash = text_hash(o.as.p);
         return 0;
     case KIN_TYPE_ERROR:
+        if (text_follows(o.as.p)) {
+            *ret_hash = kin__int_hash(((const box *)o.as.p)->node.code);
+            return 0;
+        }
         return leaf_hash(((const box *)o.as.p)->items[ERROR_TEXT], ret_hash);
     default:
         return kin__obj_mismatch(o, "kin_hash", "hashable, so it can be no key");

@@ -50,6 +50,32 @@ TEST(texts_are_equal_by_all_their_bytes)
     CHECK(!equal(kin_error(-10000, "x"), kin_error(-10001, "x")));
 }
 
+static kin_obj error_about(kin_obj list, bool later)
+{
+    kin_obj args = kin_args(kin_retain(list));
+    if (!later) {
+        CHECK_OK(kin_append(&list, kin_int(1)));
+    }
+    kin_obj error = kin_exception("KeyError", args);
+    if (later) {
+        CHECK_OK(kin_append(&list, kin_int(1)));
+    }
+    kin_release(list);
+    return error;
+}
+
+TEST(exceptions_are_equal_by_their_args_however_these_came_to_be)
+{
+    kin_obj early = error_about(kin_list(), false);
+    kin_obj late = error_about(kin_list(), true);
+    CHECK(kin_hash(early) == kin_hash(late));
+    CHECK(equal(early, late));
+    CHECK(!equal(kin_exception("KeyError", kin_args(kin_int(1))),
+                 kin_exception("KeyError", kin_args(kin_str("1")))));
+    CHECK(!equal(kin_exception("KeyError", kin_args()), kin_exception("IndexError", kin_args())));
+    CHECK(!equal(kin_exception("KeyError", kin_args()), kin_error(KIN_ENOTFOUND, "KeyError")));
+}
+
 TEST(containers_are_equal_by_their_items)
 {
     CHECK(equal(kin_list(kin_int(1), kin_list(kin_str("a"))),
