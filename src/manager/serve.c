@@ -8,6 +8,7 @@
 #define MESSAGE ((size_t)64 << 20)
 #define MEMORY ((size_t)256 << 20)
 #define SECOND INT64_C(1000000000)
+#define PAUSE (SECOND / 10)    /* when nobody can be accepted, for want of descriptors or memory */
 #define PATIENCE (20 * SECOND) /* for the first request, and for reading its answer */
 
 /* ---- memory for buffers ---------------------------------------------------------------------- */
@@ -107,6 +108,7 @@ static void welcome(kin__server *server)
     }
     if (is_full(server) || (rv < 0 && rv != KIN_EAUTH)) {
         listen_no_more(server);
+        server->listens_at = is_full(server) ? 0 : kin__os_now() + PAUSE;
     }
 }
 
@@ -147,11 +149,15 @@ static int64_t tidy(kin__server *server)
     int64_t clients = look_after_clients(server, now);
     bury_the_dead(server);
     int64_t holders = kin__holders_look(&server->holders, &server->objects, now);
+    int64_t again = clients < holders ? clients : holders;
     if (!server->listens && !is_full(server)) {
-        listen_again(server);
-        return now + SECOND; /* if that failed */
+        if (now >= server->listens_at) {
+            listen_again(server);
+            server->listens_at = now + PAUSE; /* if that failed */
+        }
+        again = again < server->listens_at ? again : server->listens_at;
     }
-    return clients < holders ? clients : holders;
+    return again;
 }
 
 static void act_on(kin__server *server, const kin__happened *event)
@@ -165,14 +171,29 @@ static void act_on(kin__server *server, const kin__happened *event)
     }
 }
 
-static void end_all(kin__server *server)
+/* One after the other, as their calls come back: one may wait for a lock that another one holds,
+ * and that goes back when he is buried. */
+static void end_clients(kin__server *server)
 {
     for (kin__client *c = server->clients; c != NULL; c = c->next) {
         kin__client_drop(c);
     }
-    kin__crew_end(&server->crew);
-    take_in(server);
     bury_the_dead(server);
+    while (server->clients != NULL) {
+        kin__happened event;
+        (void)kin__os_watch_wait(server->watch, &event, 1, KIN__NEVER);
+        take_in(server);
+        bury_the_dead(server);
+    }
+}
+
+static void end_all(kin__server *server)
+{
+    if (server->listens) {
+        listen_no_more(server);
+    }
+    end_clients(server);
+    kin__crew_end(&server->crew);
     kin__objects_end(&server->objects);
     kin__holders_end(&server->holders);
 }

@@ -220,7 +220,8 @@ struct kin__server {
     int watch, flag;
     kin__thread thread;
     atomic_bool over;
-    bool listens; /* whoever connects is looked at: else there are too many */
+    bool listens;       /* whoever connects is looked at: else there are too many */
+    int64_t listens_at; /* again, not before this */
     bool allow_create;
     size_t max_clients, max_message, max_memory;
     size_t memory; /* R3 */

@@ -1,6 +1,13 @@
 /* The serving thread: its beginning and end, and that nobody holds up the others. */
 #include "unit/manager/raw.h"
 
+#include <poll.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
 TEST(a_manager_serves_until_it_is_stopped_and_again)
 {
     kin_manager *m = new_manager();
@@ -120,6 +127,37 @@ static int ask_and_wait(void *ctx)
     return 0;
 }
 
+/* Processor time of this process, in milliseconds. */
+static int64_t spent(void)
+{
+    return clock() / (CLOCKS_PER_SEC / 1000);
+}
+
+TEST(without_descriptors_the_server_does_not_spin)
+{
+    kin_manager *m = new_manager();
+    struct rlimit before;
+    serve(m);
+    kin_conn *conn = enter_for_methods(m);
+    int own = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK_OK(getrlimit(RLIMIT_NOFILE, &before));
+    CHECK_OK(setrlimit(RLIMIT_NOFILE, &(const struct rlimit){ (rlim_t)own + 1, before.rlim_max }));
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    const char *name = kin_manager_address(m) + 1;
+    memcpy(at.sun_path + 1, name, strlen(name));
+    CHECK_OK(connect(own, (struct sockaddr *)&at,
+                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))));
+    int64_t began = spent();
+    struct pollfd nothing = { .fd = own, .events = POLLIN };
+    CHECK_EQ(poll(&nothing, 1, 1000), 0); /* nobody has a descriptor for him */
+    CHECK_LT(spent() - began, 100);
+    CHECK_OK(setrlimit(RLIMIT_NOFILE, &before));
+    CHECK_EQ(poll(&nothing, 1, -1), 1); /* the challenge */
+    close(own);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
 TEST(a_client_that_is_killed_is_no_client_any_more)
 {
     kin_manager *m = new_manager();
@@ -179,6 +217,27 @@ TEST(stopping_ends_what_waits)
     CHECK(is_over(conn));
     CHECK(!kin_event_is_set(event)); /* it is there still */
     kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
+/* Who has waited at a condition takes its lock again, however long that takes. */
+TEST(stopping_ends_who_waits_for_a_lock_that_another_client_holds)
+{
+    kin_manager *m = new_manager();
+    kin_condition *condition = NULL;
+    char ident[40];
+    CHECK_OK(kin_manager_condition(m, &condition));
+    CHECK_OK(kin_manager_register(m, "condition", kin_shared(condition)));
+    serve(m);
+    create(m, "condition", ident);
+    kin_conn *waits = enter_for_methods(m), *holds = enter_for_methods(m);
+    kin_release(ask(waits, ident, "acquire", kin_tuple()));
+    send_request(waits, ident, "wait", kin_tuple());
+    kin_release(ask(holds, ident, "acquire", kin_tuple())); /* so the first one waits by now */
+    kin_release(ask(holds, ident, "notify", kin_tuple()));
+    CHECK_OK(kin_manager_stop(m));
+    kin_conn_free(waits);
+    kin_conn_free(holds);
     kin_manager_free(m);
 }
 
