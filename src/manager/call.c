@@ -26,6 +26,7 @@ static void act(kin__call *call)
     }
     if (call->function != NULL) {
         result = call->function(call->args);
+        rv = kin_is_error(result) ? KIN__RAISED : 0;
     } else if (call->method != NULL) {
         call->asked.waits = false;
         rv = call->method(&call->asked, &result);
@@ -40,6 +41,7 @@ static void act(kin__call *call)
     kin__hand_swap(&client->hand);
     kin__act_as(KIN__NOBODY);
     call->result = result;
+    call->raised = rv < 0 || rv == KIN__RAISED;
 }
 
 static bool is_unwanted(const kin__call *call)
@@ -76,6 +78,7 @@ static void hand_out(kin__call *call)
     if (kin__crew_do(&server->crew, &call->job) < 0) {
         call->asked.waits = false;
         call->result = kin__exception_for(KIN_EAGAIN);
+        call->raised = true;
         atomic_fetch_sub(&server->waiting, 1);
         kin__call_done(call);
     }
@@ -144,6 +147,7 @@ void kin__call_maker(kin__client *client, const kin__kind *kind, kin_fn function
     }
     if (kin_type_of(call->args) == KIN_TYPE_INVALID) {
         call->result = kin__exception_for(KIN_ENOMEM);
+        call->raised = true;
         call->kind = NULL;
         kin__call_done(call);
         return;
@@ -183,7 +187,7 @@ bool kin__is_call(kin_obj request)
 static void answer(kin__call *call)
 {
     bool by_value = call->method == NULL && kin__is_call(call->request);
-    if (kin_is_error(call->result)) {
+    if (call->raised) {
         kin__answer(call->client, "#ERROR", kin_retain(call->result));
     } else if (by_value && call->asked.new_kind == NULL &&
                kin_type_of(call->result) != KIN_TYPE_SHARED) {

@@ -154,7 +154,7 @@ bool kin__asked_waits(kin__asked *asked, double timeout, int rv)
 int kin__asked_raise(kin_obj *ret, const char *type, kin_obj args)
 {
     *ret = kin_exception(type, args);
-    return kin_type_of(*ret) == KIN_TYPE_INVALID ? KIN_ENOMEM : 0;
+    return kin_type_of(*ret) == KIN_TYPE_INVALID ? KIN_ENOMEM : KIN__RAISED;
 }
 
 int kin__asked_none(int rv, kin_obj *ret)

@@ -70,8 +70,10 @@ typedef struct kin__asked {
     void *new_thing;
 } kin__asked;
 
-/* 0 and an object to answer with; or a code with a sentence, which becomes the exception that
- * Python raises there; or 0 and an error object, for a certain one (kin_exception). */
+/* 0 and an object to answer with, which may be an error like any other value; or a code with a
+ * sentence, which becomes the exception that Python raises there; or KIN__RAISED and an error
+ * object, for a certain one (kin__asked_raise). */
+enum { KIN__RAISED = 1 << 20 };
 typedef int (*kin__served)(kin__asked *asked, kin_obj *ret);
 
 typedef struct kin__method {
@@ -124,7 +126,7 @@ double kin__asked_nap(kin__asked *asked, double timeout);
 /* After such a try that said `rv`: true when the timeout is not over, and asked->waits was set. */
 bool kin__asked_waits(kin__asked *asked, double timeout, int rv);
 
-/* An exception as the answer. `args` are given. */
+/* An exception as the answer: KIN__RAISED. `args` are given. */
 int kin__asked_raise(kin_obj *ret, const char *type, kin_obj args);
 
 /* What most verbs come to: none, true or false, an int; codes as they are. */

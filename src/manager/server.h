@@ -130,7 +130,8 @@ typedef struct kin__call {
     const kin__kind *kind;
     kin_fn function;
     kin__asked asked;
-    kin_obj result;       /* an error is what it failed with */
+    kin_obj result;
+    bool raised;          /* that is what it failed with, and no value */
     atomic_bool unwanted; /* its client is gone */
     atomic_bool is_back;  /* it waits for nothing any more */
 } kin__call;

@@ -88,6 +88,8 @@ def lists(m):
     raises(ValueError, x.remove, "nothing")
     raises(ValueError, x.index, "nothing")
     raises(TypeError, x.__getitem__, "one")
+    x.append(KeyError("k"))
+    same((type(x[-1]), x[-1].args), (KeyError, ("k",)))  # a value: nothing is raised
 
 
 def sets(m):

@@ -54,6 +54,23 @@ static kin_manager *with_queue(kin_queue **ret_queue, bool ack, char *ident)
     return m;
 }
 
+TEST(an_error_in_a_queue_is_a_value_and_nothing_that_is_raised)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_manager *m = with_queue(&queue, false, ident);
+    kin_conn *conn = enter_for_methods(m);
+    kin_release(
+        ask(conn, ident, "put", kin_tuple(kin_exception("KeyError", kin_args(kin_str("k"))))));
+    kin_obj o = ask(conn, ident, "get", kin_tuple());
+    CHECK_STR(kin_error_type(o), "KeyError");
+    kin_release(o);
+    send_request(conn, ident, "get_nowait", kin_tuple());
+    hear_failure(conn, "#ERROR", ""); /* queue.Empty */
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
 TEST(a_call_that_waits_ends_when_its_client_leaves)
 {
     char ident[40];
