@@ -125,13 +125,17 @@ int kin__asked_timeout(const kin__asked *asked, size_t i, const char *pair, doub
         *ret = *ret < 0 && *ret != KIN_FOREVER ? 0 : *ret;
         return 0;
     }
-    *ret = *ret < 0 ? KIN_FOREVER : *ret;
+    bool is_queue = strcmp(pair, "block") == 0;
+    bool is_negative = *ret < 0;
+    *ret = is_negative ? KIN_FOREVER : *ret;
     kin_obj blocks = kin__asked_arg(asked, i, pair, kin_bool(true));
     bool no = kin_is_none(blocks) ||
               (kin_type_of(blocks) == KIN_TYPE_BOOL && !kin_as_bool(blocks)) ||
               (kin_type_of(blocks) == KIN_TYPE_INT && kin_equal(blocks, kin_int(0)));
     *ret = no ? 0 : *ret;
-    return 0;
+    return !no && is_negative && is_queue
+               ? kin__fail(KIN_EINVAL, "'timeout' must be a non-negative number")
+               : 0;
 }
 
 double kin__asked_nap(kin__asked *asked, double timeout)

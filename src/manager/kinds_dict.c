@@ -135,11 +135,25 @@ static int values(kin__asked *asked, kin_obj *ret)
     return kin_shared_dict_values(asked->thing, ret);
 }
 
+/* What a client gives: of another dict of ours a copy; all else as it is. */
+static int items_of(kin_obj given, kin_obj *ret)
+{
+    void *thing = NULL;
+    int rv = kin_type_of(given) == KIN_TYPE_SHARED ? kin_to_shared(given, &thing) : 0;
+    if (rv == 0 && thing != NULL && (int)kin__block_type(thing) == kin_shared_dict_KIND) {
+        return kin_shared_dict_copy(thing, ret);
+    }
+    *ret = given;
+    return rv;
+}
+
 static int update(kin__asked *asked, kin_obj *ret)
 {
     int rv = 0;
+    kin_obj items;
     if (kin_len(asked->args) > 0) {
-        rv = kin_shared_dict_update(asked->thing, kin_at(asked->args, 0));
+        rv = items_of(kin_at(asked->args, 0), &items);
+        rv = rv < 0 ? rv : kin_shared_dict_update(asked->thing, items);
     }
     if (rv >= 0 && kin_type_of(asked->names) == KIN_TYPE_DICT && kin_len(asked->names) > 0) {
         rv = kin_shared_dict_update(asked->thing, kin_retain(asked->names));
@@ -253,9 +267,9 @@ static const kin__method methods[] = {
 static int make(kin_obj args, kin_obj names, void **ret_thing)
 {
     kin_shared_dict *dict;
-    kin_shared_dict_options options = { .items =
-                                            kin_len(args) > 0 ? kin_at(args, 0) : (kin_obj){ 0 } };
-    int rv = kin_shared_dict_new(&dict, &options);
+    kin_shared_dict_options options = { 0 };
+    int rv = kin_len(args) > 0 ? items_of(kin_at(args, 0), &options.items) : 0;
+    rv = rv < 0 ? rv : kin_shared_dict_new(&dict, &options);
     if (rv < 0) {
         return rv;
     }

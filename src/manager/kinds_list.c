@@ -24,6 +24,54 @@ static kin_obj value_of(const kin__asked *asked)
     return kin__asked_must(asked, 0, "value");
 }
 
+/* ---- items that a client gives --------------------------------------------------------------- */
+
+/* Members of a set, keys of a dict. */
+static int list_of_keys(kin_obj given, kin_obj *ret)
+{
+    size_t pos = 0;
+    kin_obj key;
+    int rv = 0;
+    *ret = kin_list();
+    while (rv == 0 && kin_next_item(given, &pos, &key, NULL)) {
+        rv = kin_append(ret, key);
+    }
+    if (rv < 0) {
+        kin_release(*ret);
+    }
+    return rv;
+}
+
+static int items_in(void *thing, kin_obj *ret)
+{
+    switch ((int)kin__block_type(thing)) {
+    case kin_shared_list_KIND:
+        return kin_shared_list_copy(thing, ret);
+    case kin_shared_dict_KIND:
+        return kin_shared_dict_keys(thing, ret);
+    default:
+        return kin__fail(KIN_ETYPE, "items come of a list or a dict, not of such a thing");
+    }
+}
+
+/* What Python would go through, as a list; a list, a tuple, and what has no items, as it is. */
+static int items_of(kin_obj given, kin_obj *ret)
+{
+    void *thing;
+    int rv = 0;
+    switch (kin_type_of(given)) {
+    case KIN_TYPE_SET:
+    case KIN_TYPE_DICT:
+        return list_of_keys(given, ret);
+    case KIN_TYPE_SHARED:
+        rv = kin_to_shared(given, &thing);
+        return rv < 0 ? rv : items_in(thing, ret);
+    default:
+        *ret = given;
+        return 0;
+    }
+}
+
 /* ---- one item, or a slice -------------------------------------------------------------------- */
 
 static int get_item(kin__asked *asked, kin_obj *ret)
@@ -41,7 +89,9 @@ static int get_item(kin__asked *asked, kin_obj *ret)
 
 static int set_slice(kin__asked *asked, kin_obj slice, kin_obj items, kin_obj *ret)
 {
-    int rv = kin__asked_none(kin_shared_list_set_slice(asked->thing, slice, items), ret);
+    kin_obj list;
+    int rv = items_of(items, &list);
+    rv = rv < 0 ? rv : kin__asked_none(kin_shared_list_set_slice(asked->thing, slice, list), ret);
     return rv == KIN_ERANGE
                ? kin__asked_raise(ret, "ValueError",
                                   kin_args(kin_str("attempt to assign sequence of another size "
@@ -175,7 +225,9 @@ static int append(kin__asked *asked, kin_obj *ret)
 
 static int extend(kin__asked *asked, kin_obj *ret)
 {
-    return kin__asked_none(kin_shared_list_extend(asked->thing, value_of(asked)), ret);
+    kin_obj items;
+    int rv = items_of(value_of(asked), &items);
+    return rv < 0 ? rv : kin__asked_none(kin_shared_list_extend(asked->thing, items), ret);
 }
 
 static int reverse(kin__asked *asked, kin_obj *ret)
@@ -344,9 +396,9 @@ static int make(kin_obj args, kin_obj names, void **ret_thing)
 {
     (void)names;
     kin_shared_list *list;
-    kin_shared_list_options options = { .items =
-                                            kin_len(args) > 0 ? kin_at(args, 0) : (kin_obj){ 0 } };
-    int rv = kin_shared_list_new(&list, &options);
+    kin_shared_list_options options = { 0 };
+    int rv = kin_len(args) > 0 ? items_of(kin_at(args, 0), &options.items) : 0;
+    rv = rv < 0 ? rv : kin_shared_list_new(&list, &options);
     *ret_thing = rv == 0 ? list : *ret_thing;
     return rv;
 }

@@ -1,6 +1,14 @@
 /* kinds_share.c - values, arrays and namespaces as they are served. */
 #include "room.h"
 
+/* Python's word for a number that an item has no room for. */
+static int does_not_fit(int rv, kin_obj *ret)
+{
+    return rv == KIN_ERANGE
+               ? kin__asked_raise(ret, "OverflowError", kin_args(kin_str(kin_errmsg())))
+               : kin__asked_none(rv, ret);
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 static int value_get(kin__asked *asked, kin_obj *ret)
@@ -14,7 +22,7 @@ static int value_set(kin__asked *asked, kin_obj *ret)
     kin_obj value = kin__asked_must(asked, 0, "value");
     return kin_type_of(value) == KIN_TYPE_INVALID
                ? KIN_ETYPE
-               : kin__asked_none(kin_value_set(asked->thing, value), ret);
+               : does_not_fit(kin_value_set(asked->thing, value), ret);
 }
 
 static const kin__method value_methods[] = {
@@ -69,11 +77,9 @@ static int array_len(kin__asked *asked, kin_obj *ret)
     return kin__asked_count((int64_t)kin_array_len(asked->thing), ret);
 }
 
-static int out_of_range(int rv, kin_obj *ret)
+static int out_of_range(kin_obj *ret)
 {
-    return rv == KIN_ERANGE
-               ? kin__asked_raise(ret, "IndexError", kin_args(kin_str("array index out of range")))
-               : rv;
+    return kin__asked_raise(ret, "IndexError", kin_args(kin_str("array index out of range")));
 }
 
 /* Of a slice with a step of 1: from and to. */
@@ -101,7 +107,8 @@ static int array_get(kin__asked *asked, kin_obj *ret)
         return rv < 0 ? rv : kin_array_slice(asked->thing, from, to, ret);
     }
     int rv = kin_to_int(index, &from);
-    return rv < 0 ? rv : out_of_range(kin_array_get(asked->thing, from, ret), ret);
+    rv = rv < 0 ? rv : kin_array_get(asked->thing, from, ret);
+    return rv == KIN_ERANGE ? out_of_range(ret) : rv;
 }
 
 static int array_set(kin__asked *asked, kin_obj *ret)
@@ -117,11 +124,12 @@ static int array_set(kin__asked *asked, kin_obj *ret)
         return rv < 0 ? rv
                       : kin__asked_none(kin_array_set_slice(asked->thing, from, to, value), ret);
     }
+    int64_t length = (int64_t)kin_array_len(asked->thing);
     int rv = kin_to_int(index, &from);
-    if (rv == 0) {
-        rv = kin__asked_none(kin_array_set(asked->thing, from, value), ret);
+    if (rv == KIN_ERANGE || (rv == 0 && (from < -length || from >= length))) {
+        return out_of_range(ret);
     }
-    return out_of_range(rv, ret);
+    return rv < 0 ? rv : does_not_fit(kin_array_set(asked->thing, from, value), ret);
 }
 
 static const kin__method array_methods[] = {

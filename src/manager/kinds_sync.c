@@ -151,6 +151,11 @@ static int semaphore_acquire(kin__asked *asked, kin_obj *ret)
 
 static int semaphore_release(kin__asked *asked, kin_obj *ret)
 {
+    int64_t n;
+    int rv = kin__asked_int(asked, 0, "n", 1, &n);
+    if (rv < 0 || n != 1) {
+        return rv < 0 ? rv : kin__fail(KIN_EUNSUPPORTED, "permits are released one by one");
+    }
     return released(kin_semaphore_release(asked->thing), ret, "ValueError",
                     "Semaphore released too many times");
 }
@@ -279,12 +284,34 @@ static const kin__method condition_methods[] = {
     { .name = NULL },
 };
 
+/* None, or a lock that is served too: that of a client's proxy, which stays from then on. */
+static int lock_of(kin_obj given, kin_condition_options *ret)
+{
+    void *thing = NULL;
+    if (kin_is_none(given)) {
+        return 0;
+    }
+    if (kin_type_of(given) == KIN_TYPE_SHARED) {
+        int rv = kin_to_shared(given, &thing);
+        if (rv < 0) {
+            return rv;
+        }
+    }
+    int kind = thing != NULL ? (int)kin__block_type(thing) : 0;
+    ret->lock = kind == kin_lock_KIND ? thing : NULL;
+    ret->rlock = kind == kin_rlock_KIND ? thing : NULL;
+    return ret->lock != NULL || ret->rlock != NULL
+               ? 0
+               : kin__fail(KIN_ETYPE, "a condition has a Lock or an RLock of its manager");
+}
+
 static int make_condition(kin_obj args, kin_obj names, void **ret_thing)
 {
-    (void)args;
-    (void)names;
+    kin__asked asked = { .args = args, .names = names };
+    kin_condition_options options = { 0 };
     kin_condition *condition;
-    int rv = kin_condition_new(&condition, NULL);
+    int rv = lock_of(kin__asked_arg(&asked, 0, "lock", kin_none()), &options);
+    rv = rv < 0 ? rv : kin_condition_new(&condition, &options);
     *ret_thing = rv == 0 ? condition : *ret_thing;
     return rv;
 }
@@ -416,15 +443,22 @@ static int make_barrier(kin_obj args, kin_obj names, void **ret_thing)
 {
     kin__asked asked = { .args = args, .names = names };
     int64_t parties;
+    double timeout;
     kin_barrier *barrier;
     int rv = kin__asked_int(&asked, 0, "parties", 0, &parties);
+    rv = rv < 0 ? rv : kin__asked_timeout(&asked, 2, NULL, &timeout);
     if (rv < 0) {
         return rv;
     }
     if (parties < 1 || parties > UINT32_MAX) {
         return kin__fail(KIN_EINVAL, "parties must be > 0");
     }
-    rv = kin_barrier_new(&barrier, (unsigned)parties, NULL);
+    if (!kin_is_none(kin__asked_arg(&asked, 1, "action", kin_none()))) {
+        return kin__fail(KIN_EUNSUPPORTED, "a barrier's action does not travel");
+    }
+    rv = kin_barrier_new(
+        &barrier, (unsigned)parties,
+        &(const kin_barrier_options){ .timeout = timeout == KIN_FOREVER ? 0 : timeout });
     *ret_thing = rv == 0 ? barrier : *ret_thing;
     return rv;
 }

@@ -116,7 +116,8 @@ int kin__asked_int(const kin__asked *asked, size_t i, const char *name, int64_t 
                    int64_t *ret);
 
 /* How long it may wait, by Python's pair of arguments from i on ("block" or "blocking", and then
- * "timeout") or, if `pair` is NULL, by a timeout alone. None, and less than 0, is for ever. */
+ * "timeout") or, if `pair` is NULL, by a timeout alone. None is for ever. Less than 0 is so, too,
+ * for locks, an error for queues, and no time at all where it is alone. */
 int kin__asked_timeout(const kin__asked *asked, size_t i, const char *pair, double *ret);
 
 /* Of a timeout, what to wait for now: 0 where it may not wait, and else a nap; for who asked may

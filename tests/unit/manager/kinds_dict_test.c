@@ -129,3 +129,15 @@ TEST(what_only_managers_of_ours_ask_for)
     CHECK_STR(said(d, "#NEXT", kin_args(kin_int(2))), "None");
     end(d);
 }
+
+TEST(items_come_of_another_shared_dict)
+{
+    served d = make("dict", kin_args(kin_dict(kin_str("k"), kin_int(2))));
+    served copy = make("dict", kin_args(kin_shared(d.thing)));
+    CHECK_STR(said(d, "__setitem__", kin_args(kin_int(1), kin_int(3))), "None");
+    CHECK_STR(said(copy, "copy", kin_args()), "{'k': 2}");
+    CHECK_STR(said(copy, "update", kin_args(kin_shared(d.thing))), "None");
+    CHECK_STR(said(copy, "copy", kin_args()), "{'k': 2, 1: 3}");
+    end(copy);
+    end(d);
+}

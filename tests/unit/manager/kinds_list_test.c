@@ -165,3 +165,26 @@ TEST(what_only_managers_of_ours_ask_for)
     CHECK_STR(said(l, "copy", kin_args()), "[0, 1, 'x']");
     end(l);
 }
+
+TEST(items_come_of_all_that_has_some)
+{
+    served l = make("list", kin_args(kin_set(kin_int(1))));
+    served d = make("dict", kin_args(kin_dict(kin_str("k"), kin_int(2))));
+    served queue = make("Queue", kin_args());
+    CHECK_STR(said(l, "extend", kin_args(kin_dict(kin_int(2), kin_none()))), "None");
+    CHECK_STR(said(l, "extend", kin_args(kin_shared(d.thing))), "None");
+    CHECK_STR(said(l, "extend", kin_args(kin_shared(l.thing))), "None");
+    CHECK_STR(said(l, "copy", kin_args()), "[1, 2, 'k', 1, 2, 'k']");
+    CHECK_STR(said(l, "__setitem__",
+                   kin_args(kin_slice(kin_int(1), kin_none(), kin_none()), kin_shared(d.thing))),
+              "None");
+    CHECK_STR(said(l, "copy", kin_args()), "[1, 'k']");
+    served copy = make("list", kin_args(kin_shared(l.thing)));
+    CHECK_STR(said(copy, "copy", kin_args()), "[1, 'k']");
+    CHECK_STR(said(l, "extend", kin_args(kin_shared(queue.thing))), "KIN_ETYPE");
+    CHECK_STR(said(l, "extend", kin_args(kin_int(5))), "KIN_ETYPE");
+    end(copy);
+    end(queue);
+    end(d);
+    end(l);
+}

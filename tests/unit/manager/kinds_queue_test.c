@@ -75,3 +75,12 @@ TEST(a_size_that_is_none_is_refused_and_one_below_zero_is_no_bound)
     CHECK_STR(said(q, "put_nowait", kin_args(kin_int(1))), "None");
     end(q);
 }
+
+TEST(less_than_no_time_is_an_error)
+{
+    served q = make("Queue", kin_args());
+    CHECK_STR(said(q, "get", kin_args(kin_bool(true), kin_int(-1))), "KIN_EINVAL");
+    CHECK_STR(said(q, "get", kin_args(kin_bool(false), kin_int(-1))), "queue.Empty: ");
+    CHECK_STR(said(q, "put", kin_args(kin_int(1), kin_bool(true), kin_float(-0.5))), "KIN_EINVAL");
+    end(q);
+}

@@ -9,7 +9,7 @@ TEST(a_value_is_read_and_written)
     CHECK_STR(said(v, "get", kin_args()), "-7");
     CHECK_STR(said(v, "set", kin_args()), "KIN_ETYPE");
     CHECK_STR(said(v, "set", kin_args(kin_str("x"))), "KIN_ETYPE");
-    CHECK_STR(said(v, "set", kin_args(kin_int(INT64_MAX))), "KIN_ERANGE");
+    CHECK_CONTAINS(said(v, "set", kin_args(kin_int(INT64_MAX))), "OverflowError: ");
     CHECK_STR(said(v, "get", kin_args()), "-7");
     end(v);
 }
@@ -68,4 +68,17 @@ TEST(attributes_are_set_got_and_deleted)
     CHECK_STR(said(n, "__setattr__", kin_args(kin_str("y"))), "KIN_ETYPE");
     CHECK_STR(said(n, "__setattr__", kin_args(kin_int(1), kin_int(1))), "KIN_ETYPE");
     end(n);
+}
+
+TEST(a_number_that_does_not_fit_is_an_overflow_and_no_index_error)
+{
+    served v = make("Value", kin_args(kin_str("b"), kin_int(1)));
+    served a = make("Array", kin_args(kin_str("b"), kin_list(kin_int(1))));
+    CHECK_CONTAINS(said(v, "set", kin_args(kin_int(300))), "OverflowError: ");
+    CHECK_CONTAINS(said(a, "__setitem__", kin_args(kin_int(0), kin_int(300))), "OverflowError: ");
+    CHECK_CONTAINS(said(a, "__setitem__", kin_args(kin_int(-2), kin_int(1))), "IndexError: ");
+    CHECK_CONTAINS(said(a, "__setitem__", kin_args(kin_int(1), kin_int(300))), "IndexError: ");
+    CHECK_STR(said(a, "__getitem__", kin_args(kin_int(-1))), "1");
+    end(v);
+    end(a);
 }

@@ -156,3 +156,43 @@ TEST(a_barrier_that_is_not_reached_in_time_breaks)
     CHECK_STR(said(b, "__getattribute__", kin_args(kin_str("broken"))), "True");
     end(b);
 }
+
+TEST(a_condition_has_the_lock_that_it_was_given)
+{
+    served lock = make("Lock", kin_args()), rlock = make("RLock", kin_args());
+    served event = make("Event", kin_args());
+    served c = make("Condition", kin_args(kin_shared(lock.thing)));
+    served d = make("Condition", kin_args(kin_shared(rlock.thing)));
+    CHECK_STR(said(c, "acquire", kin_args()), "True");
+    CHECK_STR(said(lock, "locked", kin_args()), "True");
+    CHECK_STR(said(lock, "acquire", kin_args(kin_bool(false))), "False");
+    CHECK_STR(said(c, "release", kin_args()), "None");
+    CHECK_STR(said(d, "acquire", kin_args()), "True");
+    CHECK_STR(said(rlock, "locked", kin_args()), "True");
+    CHECK_STR(said(rlock, "release", kin_args()), "None");
+    CHECK_EQ(cannot_make("Condition", kin_args(kin_shared(event.thing))), KIN_ETYPE);
+    CHECK_EQ(cannot_make("Condition", kin_args(kin_int(5))), KIN_ETYPE);
+    end(c);
+    end(d);
+    end(event);
+    end(lock);
+    end(rlock);
+}
+
+TEST(a_barrier_has_the_timeout_that_it_was_given_and_no_action)
+{
+    served b =
+        make_with("Barrier", kin_args(kin_int(2)), kin_dict(kin_str("timeout"), kin_float(0.01)));
+    b.may_wait = true;
+    CHECK_STR(said(b, "wait", kin_args(kin_none())), "threading.BrokenBarrierError: ");
+    end(b);
+    CHECK_EQ(cannot_make("Barrier", kin_args(kin_int(2), kin_str("action"))), KIN_EUNSUPPORTED);
+}
+
+TEST(permits_are_released_one_by_one)
+{
+    served s = make("Semaphore", kin_args(kin_int(1)));
+    CHECK_STR(said(s, "release", kin_args(kin_int(2))), "KIN_EUNSUPPORTED");
+    CHECK_STR(said(s, "release", kin_args(kin_int(1))), "None");
+    end(s);
+}

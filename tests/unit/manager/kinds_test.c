@@ -66,7 +66,7 @@ TEST(a_timeout_is_what_python_means_by_it)
     CHECK_FLOAT(timeout_of(kin_args(), "block"), KIN_FOREVER);
     CHECK_FLOAT(timeout_of(kin_args(kin_bool(true)), "block"), KIN_FOREVER);
     CHECK_FLOAT(timeout_of(kin_args(kin_bool(true), kin_int(2)), "block"), 2);
-    CHECK_FLOAT(timeout_of(kin_args(kin_bool(true), kin_float(-1)), "block"), KIN_FOREVER);
+    CHECK_FLOAT(timeout_of(kin_args(kin_bool(true), kin_float(-1)), "blocking"), KIN_FOREVER);
     CHECK_FLOAT(timeout_of(kin_args(kin_bool(false)), "block"), 0);
     CHECK_FLOAT(timeout_of(kin_args(kin_int(0), kin_int(9)), "block"), 0);
     CHECK_FLOAT(timeout_of(kin_args(kin_none()), "block"), 0);
