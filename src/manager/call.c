@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#define MANY 4096 /* items: up to these a call of a whole thing is done at once */
+
 static void act(kin__call *call)
 {
     kin__client *client = call->client;
@@ -101,6 +103,15 @@ static kin__call *begin(kin__client *client, kin_obj request)
     return call;
 }
 
+/* Others are not to wait while all items of a large thing are looked at. */
+static bool takes_long(const kin__object *object, const kin__method *method, void *thing,
+                       kin_obj args)
+{
+    bool whole = method->whole || (kin_len(args) > 0 && kin_is_slice(kin_at(args, 0)));
+    return method->waits ||
+           (whole && object->kind->count != NULL && object->kind->count(thing) > MANY);
+}
+
 void kin__call_method(kin__client *client, kin__object *object, const kin__method *method,
                       kin_obj request)
 {
@@ -121,8 +132,8 @@ void kin__call_method(kin__client *client, kin__object *object, const kin__metho
                                 .names = call->names,
                                 .began = kin__os_now(),
                                 .manager = client->server->manager };
-    call->asked.waits = method->waits;
-    if (!method->waits) {
+    call->asked.waits = takes_long(object, method, thing, call->asked.args);
+    if (!call->asked.waits) {
         act(call);
     }
     if (call->asked.waits) {

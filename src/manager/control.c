@@ -131,26 +131,49 @@ static void number_of_objects(kin__client *client, kin_obj request)
     kin__answer(client, "#RETURN", kin_int((int64_t)kin__server_referenced(client->server)));
 }
 
+typedef struct told {
+    char *bytes;
+    size_t n, room;
+    bool failed;
+} told;
+
+static void add_line(told *t, const char *line, size_t n)
+{
+    if (t->n + n > t->room) {
+        size_t room = 2 * (t->room + n);
+        char *more = kin__os_realloc(t->bytes, room);
+        t->failed = t->failed || more == NULL;
+        t->bytes = more != NULL ? more : t->bytes;
+        t->room = more != NULL ? room : t->room;
+    }
+    if (!t->failed) {
+        memcpy(t->bytes + t->n, line, n);
+        t->n += n;
+    }
+}
+
 static void tell_of(kin__object *object, void *ctx)
 {
-    kin_obj *text = ctx;
+    told *t = ctx;
     char ident[KIN__IDENT];
+    char line[200];
     kin__object_ident(object, ident);
     if (object->refs > 0) {
-        kin_obj longer = kin_strf("%s%s  %s:       refcount=%llu\n    <%s object>",
-                                  kin_as_str(*text), kin_len(*text) > 0 ? "\n" : "", ident,
-                                  (unsigned long long)object->refs, object->kind->type_id);
-        kin_release(*text);
-        *text = longer;
+        int n = snprintf(line, sizeof line, "%s  %s:       refcount=%llu\n    <%s object>",
+                         t->n > 0 ? "\n" : "", ident, (unsigned long long)object->refs,
+                         object->kind->type_id);
+        add_line(t, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
     }
 }
 
 static void debug_info(kin__client *client, kin_obj request)
 {
     (void)request;
-    kin_obj text = kin_str("");
-    kin__objects_each(&client->server->objects, tell_of, &text);
-    kin__answer(client, "#RETURN", text);
+    told t = { 0 };
+    kin__objects_each(&client->server->objects, tell_of, &t);
+    kin__answer(client, "#RETURN",
+                t.failed ? kin__obj_invalid(KIN_ENOMEM) : kin_strn(t.bytes, t.n));
+    kin__os_free(t.bytes);
 }
 
 /* Python's servers say it twice, and their clients read it once. */

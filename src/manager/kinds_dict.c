@@ -240,24 +240,24 @@ static const kin__method methods[] = {
     { .name = "__contains__", .call = contains },
     { .name = "__delitem__", .call = delete_item },
     { .name = "__getitem__", .call = get_item },
-    { .name = "__iter__", .call = iterate },
+    { .name = "__iter__", .call = iterate, .whole = true },
     { .name = "__len__", .call = length },
     { .name = "__setitem__", .call = set_item },
-    { .name = "__or__", .call = or_other },
-    { .name = "__ror__", .call = or_ours },
-    { .name = "__ior__", .call = update },
-    { .name = "__reversed__", .call = iterate_back },
-    { .name = "clear", .call = clear },
-    { .name = "copy", .call = copy },
+    { .name = "__or__", .call = or_other, .whole = true },
+    { .name = "__ror__", .call = or_ours, .whole = true },
+    { .name = "__ior__", .call = update, .whole = true },
+    { .name = "__reversed__", .call = iterate_back, .whole = true },
+    { .name = "clear", .call = clear, .whole = true },
+    { .name = "copy", .call = copy, .whole = true },
     { .name = "get", .call = get },
-    { .name = "items", .call = items },
-    { .name = "keys", .call = keys },
+    { .name = "items", .call = items, .whole = true },
+    { .name = "keys", .call = keys, .whole = true },
     { .name = "pop", .call = pop },
     { .name = "popitem", .call = popitem },
     { .name = "setdefault", .call = setdefault },
-    { .name = "update", .call = update },
-    { .name = "values", .call = values },
-    { .name = "#GETVALUE", .call = copy, .hidden = true },
+    { .name = "update", .call = update, .whole = true },
+    { .name = "values", .call = values, .whole = true },
+    { .name = "#GETVALUE", .call = copy, .whole = true, .hidden = true },
     { .name = "#ADD", .call = add, .hidden = true },
     { .name = "#CAS", .call = compare_and_set, .hidden = true },
     { .name = "#NEXT", .call = next, .hidden = true },
@@ -283,6 +283,11 @@ static int make(kin_obj args, kin_obj names, void **ret_thing)
     return 0;
 }
 
+static int64_t count_items(void *thing)
+{
+    return kin_shared_dict_len(thing);
+}
+
 static void free_dict(void *thing)
 {
     kin_shared_dict_free(thing);
@@ -292,5 +297,6 @@ const kin__kind kin__kind_dict = { .type_id = "dict",
                                    .class_name = "DictProxy",
                                    .kind = kin_shared_dict_KIND,
                                    .methods = methods,
+                                   .count = count_items,
                                    .make = make,
                                    .free = free_dict };

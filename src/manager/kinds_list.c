@@ -208,6 +208,17 @@ static int remove_value(kin__asked *asked, kin_obj *ret)
                : rv;
 }
 
+/* ---- how many -------------------------------------------------------------------------------- */
+
+#define REPEATED_MOST (1 << 24) /* items that a client may have us make at once */
+
+static int check_times(uint64_t length, int64_t times)
+{
+    return times > 0 && length > REPEATED_MOST / (uint64_t)times
+               ? kin__fail(KIN_ERANGE, "the list would have more than %d items", REPEATED_MOST)
+               : 0;
+}
+
 /* ---- the whole list -------------------------------------------------------------------------- */
 
 static int length(kin__asked *asked, kin_obj *ret)
@@ -254,6 +265,8 @@ static int repeat(kin__asked *asked, kin_obj *ret)
 {
     int64_t times;
     int rv = kin_to_int(value_of(asked), &times);
+    int64_t length = kin_shared_list_len(asked->thing);
+    rv = rv < 0 ? rv : length < 0 ? (int)length : check_times((uint64_t)length, times);
     return rv < 0 ? rv : kin__asked_none(kin_shared_list_repeat(asked->thing, times), ret);
 }
 
@@ -317,8 +330,6 @@ static int add(kin__asked *asked, kin_obj *ret)
     return rv;
 }
 
-#define REPEATED_MOST (1 << 24) /* items that a client may have us make at once */
-
 static int multiply(kin__asked *asked, kin_obj *ret)
 {
     int64_t times;
@@ -328,9 +339,10 @@ static int multiply(kin__asked *asked, kin_obj *ret)
     if (rv < 0) {
         return rv;
     }
-    if (times > 0 && kin_len(once) > REPEATED_MOST / (uint64_t)times) {
+    rv = check_times(kin_len(once), times);
+    if (rv < 0) {
         kin_release(once);
-        return kin__fail(KIN_ERANGE, "the list would have more than %d items", REPEATED_MOST);
+        return rv;
     }
     *ret = kin_list();
     for (int64_t i = 0; i < times && rv == 0; i++) {
@@ -364,29 +376,29 @@ static int reversed(kin__asked *asked, kin_obj *ret)
 /* ---- the kind -------------------------------------------------------------------------------- */
 
 static const kin__method methods[] = {
-    { .name = "__add__", .call = add },
-    { .name = "__contains__", .call = contains },
+    { .name = "__add__", .call = add, .whole = true },
+    { .name = "__contains__", .call = contains, .whole = true },
     { .name = "__delitem__", .call = delete_item },
     { .name = "__getitem__", .call = get_item },
     { .name = "__len__", .call = length },
-    { .name = "__mul__", .call = multiply },
-    { .name = "__reversed__", .call = reversed },
-    { .name = "__rmul__", .call = multiply },
+    { .name = "__mul__", .call = multiply, .waits = true },
+    { .name = "__reversed__", .call = reversed, .whole = true },
+    { .name = "__rmul__", .call = multiply, .waits = true },
     { .name = "__setitem__", .call = set_item },
     { .name = "__iadd__", .call = extend },
-    { .name = "__imul__", .call = repeat },
+    { .name = "__imul__", .call = repeat, .waits = true },
     { .name = "append", .call = append },
-    { .name = "clear", .call = clear },
-    { .name = "copy", .call = copy },
-    { .name = "count", .call = count },
+    { .name = "clear", .call = clear, .whole = true },
+    { .name = "copy", .call = copy, .whole = true },
+    { .name = "count", .call = count, .whole = true },
     { .name = "extend", .call = extend },
-    { .name = "index", .call = index_of },
+    { .name = "index", .call = index_of, .whole = true },
     { .name = "insert", .call = insert },
     { .name = "pop", .call = pop },
-    { .name = "remove", .call = remove_value },
-    { .name = "reverse", .call = reverse },
-    { .name = "sort", .call = sort },
-    { .name = "#GETVALUE", .call = copy, .hidden = true },
+    { .name = "remove", .call = remove_value, .whole = true },
+    { .name = "reverse", .call = reverse, .whole = true },
+    { .name = "sort", .call = sort, .whole = true },
+    { .name = "#GETVALUE", .call = copy, .whole = true, .hidden = true },
     { .name = "#ADD", .call = add_to, .hidden = true },
     { .name = "#CAS", .call = compare_and_set, .hidden = true },
     { .name = NULL },
@@ -403,6 +415,11 @@ static int make(kin_obj args, kin_obj names, void **ret_thing)
     return rv;
 }
 
+static int64_t count_items(void *thing)
+{
+    return kin_shared_list_len(thing);
+}
+
 static void free_list(void *thing)
 {
     kin_shared_list_free(thing);
@@ -412,5 +429,6 @@ const kin__kind kin__kind_list = { .type_id = "list",
                                    .class_name = "ListProxy",
                                    .kind = kin_shared_list_KIND,
                                    .methods = methods,
+                                   .count = count_items,
                                    .make = make,
                                    .free = free_list };

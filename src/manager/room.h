@@ -81,13 +81,15 @@ typedef struct kin__method {
     kin__served call;
     bool hidden; /* is answered, and not told of */
     bool waits;  /* always in a thread of its own */
+    bool whole;  /* goes through all items: so, too, where they are many */
 } kin__method;
 
 typedef struct kin__kind {
-    const char *type_id;        /* as SyncManager has it: "dict"; NULL: none */
-    const char *class_name;     /* "DictProxy" */
-    int kind;                   /* kin_shared_dict_KIND; 0: a plain object */
-    const kin__method *methods; /* up to one without a name */
+    const char *type_id;           /* as SyncManager has it: "dict"; NULL: none */
+    const char *class_name;        /* "DictProxy" */
+    int kind;                      /* kin_shared_dict_KIND; 0: a plain object */
+    const kin__method *methods;    /* up to one without a name */
+    int64_t (*count)(void *thing); /* its items; NULL: it has none, or few */
 
     /* What create makes; NULL: nothing. args and names are borrowed. */
     int (*make)(kin_obj args, kin_obj names, void **ret_thing);

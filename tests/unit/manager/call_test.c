@@ -200,3 +200,24 @@ TEST(an_interruption_of_the_server_is_none_of_its_clients)
     kin_conn_free(conn);
     kin_manager_free(m);
 }
+
+/* By a thread of the crew: what it answers is the same. */
+TEST(a_call_of_a_whole_thing_with_many_items)
+{
+    kin_manager *m = new_manager();
+    kin_shared_list *list = NULL;
+    char ident[40];
+    CHECK_OK(kin_manager_list(m, &list, kin_list(kin_int(7))));
+    CHECK_OK(kin_shared_list_repeat(list, 10000));
+    CHECK_OK(kin_manager_register(m, "list", kin_shared(list)));
+    serve(m);
+    create(m, "list", ident);
+    kin_conn *conn = enter_for_methods(m);
+    CHECK_EQ(kin_as_int(ask(conn, ident, "count", kin_tuple(kin_int(7)))), 10000);
+    send_request(conn, ident, "__imul__", kin_tuple(kin_int(INT64_MAX)));
+    hear_failure(conn, "#ERROR", "would have more");
+    kin_release(ask(conn, ident, "clear", kin_tuple()));
+    CHECK_EQ(kin_shared_list_len(list), 0);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
