@@ -149,7 +149,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
     int rv = key == 'q' ? add_queue(s->manager, argument) : add_thing(s->manager, key, argument);
     if (rv < 0) {
-        argp_failure(state, 1, 0, "%s: %s", argument, kin_errmsg());
+        argp_failure(state, 1, 0, "%s: %s", argument,
+                     kin_errmsg()[0] != '\0' ? kin_errmsg() : "no NAME or NAME:SIZE");
     }
     return 0;
 }

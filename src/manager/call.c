@@ -125,6 +125,7 @@ void kin__call_method(kin__client *client, kin__object *object, const kin__metho
         return;
     }
     call->method = method->call;
+    call->undo = method->undo;
     call->object = object;
     object->pins++;
     call->asked = (kin__asked){ .thing = thing,
@@ -215,6 +216,8 @@ void kin__call_done(kin__call *call)
     kin__client *client = call->client;
     if (!client->dead) {
         answer(call);
+    } else if (call->undo != NULL && !call->raised && !call->asked.waits) {
+        call->undo(&call->asked, call->result);
     }
     client->call = NULL;
     kin__call_free(call);

@@ -1,4 +1,5 @@
 /* kinds_queue.c - queues as they are served: Queue and JoinableQueue. */
+#include "../queue/room.h"
 #include "room.h"
 
 static int give_up(kin__asked *asked, double timeout, int rv, kin_obj *ret, const char *type)
@@ -21,6 +22,16 @@ static int get(kin__asked *asked, kin_obj *ret)
     double timeout;
     int rv = kin__asked_timeout(asked, 0, "block", &timeout);
     return rv < 0 ? rv : get_within(asked, timeout, ret);
+}
+
+/* Somebody else shall have it, from the end of the queue; nobody, if that is full by now. With .ack
+ * it goes back by itself. */
+static void put_back(kin__asked *asked, kin_obj item)
+{
+    const kin_queue *queue = asked->thing;
+    if (!queue->ack && kin_queue_put(asked->thing, item, 0) == 0) {
+        (void)kin_queue_task_done(asked->thing); /* it counts once; KIN_ESTATE: nobody counts */
+    }
 }
 
 static int get_nowait(kin__asked *asked, kin_obj *ret)
@@ -84,7 +95,7 @@ static int join(kin__asked *asked, kin_obj *ret)
 static const kin__method methods[] = {
     { .name = "empty", .call = empty },
     { .name = "full", .call = full },
-    { .name = "get", .call = get },
+    { .name = "get", .call = get, .undo = put_back },
     { .name = "get_nowait", .call = get_nowait },
     { .name = "join", .call = join },
     { .name = "put", .call = put },

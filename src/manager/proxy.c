@@ -257,6 +257,18 @@ static int names_of_class(const char *class_name, kin_obj *ret)
     return 0;
 }
 
+/* The object that owns it from now on. */
+static int as_object(kin__proxy *proxy, kin_obj *ret)
+{
+    kin_obj o = kin__local_object(proxy, &ops, true);
+    if (kin_type_of(o) == KIN_TYPE_INVALID) {
+        kin__proxy_free(proxy);
+        return kin__fail(KIN_ENOMEM, "no memory for a proxy");
+    }
+    *ret = o;
+    return 0;
+}
+
 static int from_token(kin_obj o, void *ctx, kin_obj *ret)
 {
     kin__link *link = ctx;
@@ -275,14 +287,12 @@ static int from_token(kin_obj o, void *ctx, kin_obj *ret)
     const char *ident = kin_as_str(kin_at(o, 2));
     rv = rv < 0 ? rv : count_reference(link, "incref", ident);
     if (rv < 0) {
+        kin_release(names);
         return rv;
     }
     rv = kin__proxy_new(&proxy, link, kin_as_str(kin_at(o, 0)), ident, names);
-    if (rv < 0) {
-        return rv;
-    }
-    *ret = kin__local_object(proxy, &ops, true);
-    return 1;
+    rv = rv < 0 ? rv : as_object(proxy, ret);
+    return rv < 0 ? rv : 1;
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -297,11 +307,7 @@ static int adopt(kin__link *link, kin_obj payload, kin_obj *ret)
     kin__proxy *proxy;
     int rv = kin__proxy_new(&proxy, link, kin_as_str(kin_at(token, 0)),
                             kin_as_str(kin_at(token, 2)), kin_retain(names));
-    if (rv < 0) {
-        return rv;
-    }
-    *ret = kin__local_object(proxy, &ops, true);
-    return kin_type_of(*ret) == KIN_TYPE_INVALID ? KIN_ENOMEM : 0;
+    return rv < 0 ? rv : as_object(proxy, ret);
 }
 
 static int outbound(kin__link *link, kin_obj args, kin_obj *ret)
@@ -425,9 +431,5 @@ int kin__proxy_call_name(kin__link *link, const char *name, kin_obj args, kin_ob
     }
     kin__proxy *proxy;
     int rv = kin__proxy_create(link, name, args, (kin_obj){ 0 }, &proxy);
-    if (rv < 0) {
-        return rv;
-    }
-    *ret = kin__local_object(proxy, &ops, true);
-    return kin_type_of(*ret) == KIN_TYPE_INVALID ? KIN_ENOMEM : 0;
+    return rv < 0 ? rv : as_object(proxy, ret);
 }

@@ -82,6 +82,10 @@ typedef struct kin__method {
     bool hidden; /* is answered, and not told of */
     bool waits;  /* always in a thread of its own */
     bool whole;  /* goes through all items: so, too, where they are many */
+
+    /* When nobody is there any more to be told what it brought; `result` is borrowed. NULL: that is
+     * gone, or goes back with the client. */
+    void (*undo)(kin__asked *asked, kin_obj result);
 } kin__method;
 
 typedef struct kin__kind {

@@ -127,6 +127,7 @@ typedef struct kin__call {
     kin_obj args, names; /* of it, with things in the place of their proxies */
     kin__object *object; /* pinned; NULL: it makes one */
     kin__served method;  /* one of these three */
+    void (*undo)(kin__asked *asked, kin_obj result); /* of that method */
     const kin__kind *kind;
     kin_fn function;
     kin__asked asked;

@@ -201,6 +201,32 @@ TEST(an_interruption_of_the_server_is_none_of_its_clients)
     kin_manager_free(m);
 }
 
+TEST(what_was_got_for_a_client_that_has_left_is_in_the_queue_again)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_obj item;
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_queue(m, &queue, KIN_OPT(kin_queue_options, .joinable = true)));
+    CHECK_OK(kin_manager_register(m, "queue", kin_shared(queue)));
+    serve(m);
+    create(m, "queue", ident);
+    for (int i = 0; i < 5; i++) {
+        kin_conn *conn = enter_for_methods(m);
+        send_request(conn, ident, "get", kin_tuple());
+        WAIT_UNTIL(stats(m).waiting == 1);
+        kin_conn_free(conn);
+        WAIT_UNTIL(stats(m).clients <= 1);
+        CHECK_OK(kin_queue_put(queue, kin_int(i), 0));
+        WAIT_UNTIL(stats(m).clients == 0);
+        CHECK_OK(kin_queue_get(queue, &item, 0));
+        CHECK_EQ(kin_as_int(item), i);
+        CHECK_OK(kin_queue_task_done(queue));
+        CHECK_OK(kin_queue_join(queue, 0));
+    }
+    kin_manager_free(m);
+}
+
 /* By a thread of the crew: what it answers is the same. */
 TEST(a_call_of_a_whole_thing_with_many_items)
 {

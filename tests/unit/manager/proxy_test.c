@@ -88,6 +88,22 @@ TEST(a_proxy_within_what_is_sent_is_the_thing_itself_there_and_a_proxy_again_her
     finish(far, m);
 }
 
+static kin_obj name_nothing(kin_obj args)
+{
+    (void)args;
+    return kin_proxy(kin_token("list", kin_str("/x"), "999"), "ListProxy", kin_none());
+}
+
+TEST(a_proxy_of_what_is_not_there_is_an_error)
+{
+    kin_manager *m = with_queue_and_dict();
+    CHECK_OK(kin_manager_register(m, "nothing", kin_func(name_nothing)));
+    kin_manager *far = connect_to(m);
+    kin_obj o;
+    CHECK_ERROR(kin_manager_call(far, "nothing", kin_args(), &o), KIN_ENOTFOUND);
+    finish(far, m);
+}
+
 TEST(an_iterator_is_a_proxy_of_its_own)
 {
     kin_manager *m = with_queue_and_dict(), *far = connect_to(m);
