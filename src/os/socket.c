@@ -26,6 +26,16 @@
 
 /* ---- what a descriptor is ----------------------------------------------------------------- */
 
+/* A machine at the other end that is gone without a word is noticed after two minutes, and what it
+ * held goes back. */
+static void keep_alive(int fd)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 60 }, sizeof(int));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 10 }, sizeof(int));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){ 6 }, sizeof(int));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+}
+
 static int look_at_socket(int fd, kin__stream_info *ret)
 {
     int type = 0;
@@ -40,6 +50,7 @@ static int look_at_socket(int fd, kin__stream_info *ret)
     }
     if (domain == AF_INET || domain == AF_INET6) { /* small messages are not to wait for more */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        keep_alive(fd);
     }
     *ret = (kin__stream_info){
         .is_socket = true, .is_local = domain == AF_UNIX, .readable = true, .writable = true

@@ -48,6 +48,9 @@ TEST(tcp_does_not_wait_for_more)
     socklen_t size = sizeof nodelay;
     CHECK_EQ(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
     CHECK_EQ(nodelay, 1);
+    int alive = 0; /* else a machine that is gone without a word is never noticed */
+    CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &alive, &size), 0);
+    CHECK_EQ(alive, 1);
     close(fd);
 }
 
