@@ -132,3 +132,30 @@ TEST_WITHIN(60, large_requests_and_answers_pass)
     kin_conn_free(conn);
     kin_manager_free(m);
 }
+
+/* On a socket for both, IPv4 looks like ::ffff:127.0.0.1. */
+TEST(a_client_by_ipv4_reaches_us_by_an_address_of_ipv4)
+{
+    kin_manager *m = new_manager();
+    kin_shared_list *list = NULL;
+    const kin_serve_options options = { .authkey = SECRET, .authkey_size = strlen(SECRET) };
+    if (kin_manager_serve(m, "[::]:0", &options) < 0) {
+        kin_manager_free(m);
+        SKIP("no IPv6 here");
+    }
+    CHECK_OK(kin_manager_list(m, &list, kin_none()));
+    CHECK_OK(kin_manager_register(m, "list", kin_shared(list)));
+    char address[64], word[20];
+    kin_conn *conn = NULL;
+    snprintf(address, sizeof address, "127.0.0.1:%s", strrchr(kin_manager_address(m), ':') + 1);
+    CHECK_OK(kin_connect(
+        &conn, address,
+        KIN_OPT(kin_connect_options, .authkey = SECRET, .authkey_size = strlen(SECRET))));
+    send_request(conn, NULL, "call", kin_tuple(kin_str("list")));
+    kin_obj proxy = hear(conn, word);
+    CHECK_STR(word, "#PROXY");
+    CHECK_STR(kin_as_str(kin_at(kin_at(kin_at(proxy, 1), 1), 0)), "127.0.0.1");
+    kin_release(proxy);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
