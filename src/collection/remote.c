@@ -34,7 +34,8 @@ int64_t kin__remote_number(const void *thing, const char *method, kin_obj args)
         number = kin_as_bool(answer);
     } else if (!kin_is_none(answer)) {
         rv = kin_to_int(answer, &number);
-        rv = rv == 0 && number < 0 ? KIN_ECORRUPT : rv;
+        rv = rv == 0 && number < 0 ? kin__fail(KIN_ECORRUPT, "the manager sent a number below 0")
+                                   : rv;
     }
     kin_release(answer);
     return rv < 0 ? rv : number;
@@ -47,6 +48,14 @@ int kin__remote_pop(const void *thing, kin_obj args, kin_obj *ret)
     return kin__remote_do(thing, ret != NULL ? "pop" : "__delitem__", args, ret);
 }
 
+/* Of a borrowed one; NULL: nobody wants it. */
+static void hand_out(kin_obj o, kin_obj *ret)
+{
+    if (ret != NULL) {
+        *ret = kin_retain(o);
+    }
+}
+
 int kin__remote_popitem(const void *thing, kin_obj *ret_key, kin_obj *ret_value)
 {
     kin_obj pair;
@@ -54,11 +63,11 @@ int kin__remote_popitem(const void *thing, kin_obj *ret_key, kin_obj *ret_value)
     if (rv < 0) {
         return rv;
     }
-    if (kin_len(pair) != 2) {
+    if (kin_type_of(pair) != KIN_TYPE_TUPLE || kin_len(pair) != 2) {
         rv = kin__fail(KIN_ECORRUPT, "what the manager sent is no pair");
     } else {
-        *ret_key = kin_retain(kin_at(pair, 0));
-        *ret_value = kin_retain(kin_at(pair, 1));
+        hand_out(kin_at(pair, 0), ret_key);
+        hand_out(kin_at(pair, 1), ret_value);
     }
     kin_release(pair);
     return rv;
@@ -69,6 +78,9 @@ int kin__remote_next(const void *thing, uint64_t *pos, kin_obj *ret_key, kin_obj
 {
     kin_obj found;
     int64_t next = 0;
+    if (pos == NULL) {
+        return kin__fail(KIN_EINVAL, "kin_shared_..._next: the position is NULL");
+    }
     int rv = kin__remote_do(thing, "#NEXT", kin_tuple(kin_int((int64_t)*pos)), &found);
     if (rv < 0) {
         return rv;
@@ -76,13 +88,13 @@ int kin__remote_next(const void *thing, uint64_t *pos, kin_obj *ret_key, kin_obj
     if (kin_is_none(found)) {
         return 0;
     }
-    rv = kin_len(found) == 3 ? kin_to_int(kin_at(found, 0), &next) : KIN_ECORRUPT;
+    rv = kin_type_of(found) == KIN_TYPE_TUPLE && kin_len(found) == 3
+             ? kin_to_int(kin_at(found, 0), &next)
+             : kin__fail(KIN_ECORRUPT, "what the manager sent is no position, key and value");
     if (rv == 0) {
         *pos = (uint64_t)next;
-        *ret_key = kin_retain(kin_at(found, 1));
-        if (ret_value != NULL) {
-            *ret_value = kin_retain(kin_at(found, 2));
-        }
+        hand_out(kin_at(found, 1), ret_key);
+        hand_out(kin_at(found, 2), ret_value);
     }
     kin_release(found);
     return rv < 0 ? rv : 1;

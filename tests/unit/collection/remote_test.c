@@ -91,6 +91,10 @@ TEST(verbs_of_dicts_are_methods_of_python)
     CHECK_EQ(kin_as_int(key) * 10 + kin_as_int(o), 12);
     answer = kin_int(1);
     CHECK_ERROR(kin_shared_dict_popitem(dict, &key, &o), KIN_ECORRUPT);
+    answer = kin_str("no");
+    CHECK_ERROR(kin_shared_dict_popitem(dict, &key, &o), KIN_ECORRUPT);
+    answer = kin_int(-1);
+    CHECK_ERROR((int)kin_shared_dict_len(dict), KIN_ECORRUPT);
     stop_playing();
 }
 
@@ -108,7 +112,23 @@ TEST(a_walk_goes_on_where_the_manager_says)
     answer = kin_none();
     CHECK_EQ(kin_shared_dict_next(dict, &pos, &key, &value), 0);
     answer = kin_tuple(kin_int(9));
-    CHECK(kin_shared_dict_next(dict, &pos, &key, &value) < 0);
+    CHECK_ERROR(kin_shared_dict_next(dict, &pos, &key, &value), KIN_ECORRUPT);
+    CHECK_EQ(pos, 9);
+    stop_playing();
+}
+
+TEST(what_nobody_wants_is_not_handed_out)
+{
+    play();
+    kin_shared_dict *dict = (void *)&thing;
+    uint64_t pos = 0;
+    kin_obj o;
+    answer = kin_tuple(kin_str("key"), kin_str("value"));
+    CHECK_OK(kin_shared_dict_popitem(dict, NULL, NULL));
+    answer = kin_tuple(kin_int(9), kin_int(1), kin_int(2));
+    CHECK_EQ(kin_shared_dict_next(dict, &pos, NULL, NULL), 1);
+    CHECK_EQ(pos, 9);
+    CHECK_ERROR(kin_shared_dict_next(dict, NULL, &o, NULL), KIN_EINVAL);
     stop_playing();
 }
 
