@@ -12,9 +12,25 @@ static uint64_t get(const kin__word *word)
 
 /* ---- in and out ------------------------------------------------------------------------------ */
 
+/* So many words are in the tree, or could be. What is counted after this is less than the memory
+ * that the family has: so it ends, and fits into this process's, too. */
+static bool is_sound(const kin__list *l)
+{
+    uint64_t begin = get(&l->begin);
+    uint64_t end = get(&l->end);
+    uint64_t rest = get(&l->rest);
+    uint64_t reach = kin__radix_reach(&l->words);
+    return begin <= end && end <= reach && rest <= reach - end &&
+           kin__domain_has((end - begin + rest) * sizeof(kin__word));
+}
+
 int kin__list_enter(kin__list *l, const char *what)
 {
     int rv = kin__change_begin((kin__change *)(void *)l, KIN__SHARED_LIST, what); /* NULL, too */
+    if (rv == 0 && !is_sound(l)) {
+        kin__change_end(&l->change);
+        return kin__fail(KIN_ECORRUPT, "%s is scribbled over", what);
+    }
     if (rv == 0 && get(&l->rest) != 0) {
         kin__list_clean(l); /* of somebody who died */
     }

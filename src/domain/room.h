@@ -238,6 +238,13 @@ static inline bool kin__in_domain(const void *p, size_t size)
     return (at < seen && size <= seen - at) || kin__in_domain_now(p, size);
 }
 
+/* Whether there are so many bytes in it at all. */
+static inline bool kin__domain_has(size_t size)
+{
+    uintptr_t first = atomic_load_explicit(&kin__domain_first, memory_order_relaxed);
+    return kin__in_domain((const void *)first, size);
+}
+
 /* ---- things of other machines (manager/remote.c) -------------------------------------------
  *
  * What a verb was given may be no thing of the family's memory, and yet be right: a proxy. NULL as

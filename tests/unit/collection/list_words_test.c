@@ -138,6 +138,38 @@ static void change_both(kin_shared_list *list)
     }
 }
 
+/* The calls fail, or do what can be done with what is left; none counts what cannot be there. */
+static void use_all(kin_shared_list *list)
+{
+    kin_obj o;
+    (void)kin_shared_list_append(list, kin_int(1));
+    (void)kin_shared_list_insert(list, 1, kin_int(1));
+    (void)kin_shared_list_pop(list, 1, NULL);
+    (void)kin_shared_list_sort(list, NULL, NULL);
+    if (kin_shared_list_copy(list, &o) == 0) {
+        kin_release(o);
+    }
+}
+
+TEST(bounds_that_are_scribbled_over_are_noticed)
+{
+    static const uint64_t nonsense[] = { 1 << 20, UINT64_C(1) << 61, UINT64_MAX / 8, UINT64_MAX };
+    kin_shared_list *list = new_list(kin_list(kin_int(1), kin_int(2), kin_int(3)));
+    kin__list *l = kin__list_of(list);
+    kin__word *const words[] = { &l->begin, &l->end, &l->rest };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        uint64_t good = kin__peek(words[i]);
+        for (size_t j = 0; j < sizeof nonsense / sizeof nonsense[0]; j++) {
+            atomic_store(words[i], nonsense[j]);
+            CHECK_ERROR(kin_shared_list_append(list, kin_int(4)), KIN_ECORRUPT);
+            use_all(list);
+            atomic_store(words[i], good);
+        }
+    }
+    CHECK_LIST(list, "[1, 2, 3]");
+    kin_shared_list_free(list);
+}
+
 TEST(a_list_does_what_a_list_does)
 {
     uint64_t before = blocks_in_use();
