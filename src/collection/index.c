@@ -277,7 +277,7 @@ void kin__index_remove(kin__table *t, const kin__spot *spot)
 static unsigned tail_of(kin__ref ref, kin__ref tail[TAIL])
 {
     unsigned n = 0;
-    for (; ref != 0 && kin__block_is_shared(ref); n++) {
+    for (; ref != 0 && n < CHAIN_MOST && kin__block_is_shared(ref); n++) {
         kin__segment *s = kin__segment_at(ref);
         tail[n % TAIL] = ref;
         ref = s != NULL ? kin__peek(&s->next) : 0;

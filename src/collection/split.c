@@ -305,6 +305,9 @@ int kin__split(kin__table *t, const kin__way *way, uint64_t hash, kin__ref entry
     unsigned depth = (unsigned)kin__peek(&s->depth);
     unsigned log = (unsigned)kin__peek(&s->log);
     unsigned n = list_chain(way->ref, old, ASIDE_MOST);
+    if (depth > depth_of(way->root)) {
+        return kin__fail(KIN_ECORRUPT, "a segment of a shared dict is scribbled over");
+    }
     bool larger = log < KIN__SEGMENT_MOST;
     if (n > ASIDE_MOST || (!larger && !may_split(t, way->root, depth))) {
         return append(t, way->ref, hash, entry);
@@ -354,7 +357,8 @@ bool kin__shrink(kin__table *t, const kin__spot *spot)
     unsigned log = s != NULL ? (unsigned)kin__peek(&s->log) : 0;
     uint64_t hash = kin__peek(&spot->entry->hash);
     kin__ref old[2] = { spot->way.ref };
-    if (s == NULL || !is_sparse(s) || (depth == 0 && log == KIN__SEGMENT_LEAST) ||
+    if (s == NULL || !is_sparse(s) || depth > depth_of(spot->way.root) ||
+        (depth == 0 && log == KIN__SEGMENT_LEAST) ||
         (depth > 0 && !find_twin(t, s, hash, &old[1]))) {
         return false;
     }

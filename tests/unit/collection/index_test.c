@@ -12,6 +12,13 @@ static const kin__on *new_dict(void)
     return &on;
 }
 
+static uint64_t count_blocks(void)
+{
+    kin_usage_info usage;
+    CHECK_OK(kin_usage(&usage));
+    return usage.blocks;
+}
+
 static int find(const kin__table *t, int64_t i, kin__spot *ret)
 {
     kin__key key;
@@ -88,4 +95,24 @@ TEST(a_scribbled_index_is_noticed)
     kin__fill(&on->table->directory, root);
     CHECK_EQ(kin__dict_contains(on, kin_int(1)), 1);
     kin__table_free(on);
+}
+
+/* Of one segment, or of two. */
+TEST(a_ring_of_segments_does_not_hold_who_frees_it)
+{
+    uint64_t blocks = count_blocks();
+    for (int two = 0; two < 2; two++) {
+        const kin__on *on = new_dict();
+        set(on, 0, 3);
+        kin__ref ref = kin__peek(&on->table->directory);
+        kin__segment *second = kin__segment_new(0, KIN__SEGMENT_LEAST);
+        CHECK_NOT_NULL(second);
+        kin__block_give(second);
+        kin__fill(&second->next, ref);
+        kin__fill(&kin__segment_at(ref)->next, two ? kin__block_ref(second) : ref);
+        CHECK_OK(kin__dict_clear(on));
+        CHECK_EQ(kin__block_discard(kin__block_ref(second)), !two);
+        kin__table_free(on);
+    }
+    CHECK_EQ(count_blocks(), blocks);
 }

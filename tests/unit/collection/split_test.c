@@ -87,6 +87,20 @@ TEST_WITHIN(120, it_grows_and_gives_back_what_it_took)
     kin__table_free(on);
 }
 
+/* Otherwise a directory of that depth would be made, from one that is none. */
+TEST(a_segment_that_is_deeper_than_the_directory_is_scribbled_over)
+{
+    const kin__on *on = new_dict();
+    int rv = 0;
+    for (int64_t i = 0; i < 1000 && rv == 0; i++) {
+        rv = kin__dict_set(on, kin_int(i), kin_int(i));
+        kin__fill(&kin__segment_at(kin__peek(&on->table->directory))->depth, 20);
+    }
+    CHECK_ERROR(rv, KIN_ECORRUPT);
+    CHECK_EQ(kin__peek(&on->table->directory) & KIN__DIRECTORY_BIT, 0);
+    kin__table_free(on);
+}
+
 /* All have one hash: no splitting helps, and the directory must not grow. */
 TEST(keys_of_one_hash_make_a_chain)
 {
