@@ -1,9 +1,12 @@
 /* list_sort.c - a shared list in order, as Python sorts one. See list.h. */
 #include "list.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
-#define DEEPEST 200 /* rows in rows that are compared */
+#define DEEPEST 200                        /* rows in rows that are compared */
+#define EXACT (INT64_C(1) << DBL_MANT_DIG) /* up to here each int is a double */
 
 /* ---- which comes first ----------------------------------------------------------------------- */
 
@@ -46,21 +49,65 @@ static int compare_large(kin_obj a, kin_obj b, int *ret)
     return 0;
 }
 
-static int compare_numbers(kin_obj a, kin_obj b, int *ret)
+static int compare_ints(kin_obj a, kin_obj b, int *ret)
 {
     int64_t i, j;
-    double f, g;
-    if (kin_type_of(a) == KIN_TYPE_FLOAT || kin_type_of(b) == KIN_TYPE_FLOAT) {
-        int rv = kin_to_float(a, &f);
-        rv = rv < 0 ? rv : kin_to_float(b, &g);
-        *ret = rv < 0 ? 0 : sign_of(f > g, f < g);
-        return rv;
-    }
     if (kin_to_int(a, &i) < 0 || kin_to_int(b, &j) < 0) {
         return compare_large(a, b, ret);
     }
     *ret = sign_of(i > j, i < j);
     return 0;
+}
+
+static int order_of(double a, double b)
+{
+    return sign_of(a > b, a < b);
+}
+
+/* The int that a double without a fraction is. */
+static kin_obj int_of(double whole)
+{
+    uint8_t magnitude[DBL_MAX_EXP / 8];
+    double rest = fabs(whole);
+    for (int i = sizeof magnitude; i-- > 0;) {
+        double unit = ldexp(1, 8 * i);
+        magnitude[i] = (uint8_t)(rest / unit);
+        rest -= magnitude[i] * unit;
+    }
+    return kin_bigint(magnitude, sizeof magnitude, whole < 0);
+}
+
+/* Exactly: most ints beyond 53 bits are no doubles, and some are larger than all of them. */
+static int compare_with_float(kin_obj a, double f, int *ret)
+{
+    int64_t i;
+    bool is_exact = kin_to_int(a, &i) == 0 && i >= -EXACT && i <= EXACT;
+    if (is_exact || !isfinite(f)) {
+        *ret = order_of(is_exact ? (double)i : 0, f);
+        return 0;
+    }
+    double whole = trunc(f);
+    kin_obj b = int_of(whole);
+    int rv = kin__obj_check(b, "kin_shared_list_sort");
+    rv = rv < 0 ? rv : compare_ints(a, b, ret);
+    *ret = rv == 0 && *ret == 0 ? order_of(whole, f) : *ret;
+    kin_release(b);
+    return rv;
+}
+
+static int compare_numbers(kin_obj a, kin_obj b, int *ret)
+{
+    bool floats[2] = { kin_type_of(a) == KIN_TYPE_FLOAT, kin_type_of(b) == KIN_TYPE_FLOAT };
+    if (floats[0] && floats[1]) {
+        *ret = order_of(kin_as_float(a), kin_as_float(b));
+        return 0;
+    }
+    if (floats[0]) {
+        int rv = compare_with_float(b, kin_as_float(a), ret);
+        *ret = -*ret;
+        return rv;
+    }
+    return floats[1] ? compare_with_float(a, kin_as_float(b), ret) : compare_ints(a, b, ret);
 }
 
 static int compare_texts(const void *a, size_t n, const void *b, size_t m)

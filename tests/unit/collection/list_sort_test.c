@@ -1,5 +1,7 @@
 #include "list.h"
 
+#include <math.h>
+
 TEST(numbers_are_sorted)
 {
     static const char big[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
@@ -9,6 +11,33 @@ TEST(numbers_are_sorted)
     CHECK_OK(kin_shared_list_sort(list, NULL, NULL));
     CHECK_LIST(list, "[-4722366482869645213696, -9223372036854775808, True, 2.5, 3, "
                      "9223372036854775807, 4722366482869645213696]");
+    kin_shared_list_free(list);
+}
+
+/* 2^53 + 1 is no double, and 2^1200 is larger than any. */
+TEST(ints_and_floats_are_compared_exactly)
+{
+    static const char huge[151] = { [150] = 1 };
+    const int64_t n = INT64_C(1) << 53;
+    kin_shared_list *list = new_list(
+        kin_list(kin_bigint(huge, 151, false), kin_int(n + 1), kin_float((double)n), kin_float(2.5),
+                 kin_float(HUGE_VAL), kin_int(3), kin_int(2), kin_float(-2.5), kin_int(-3),
+                 kin_int(-2), kin_bigint(huge, 151, true), kin_float(-HUGE_VAL)));
+    CHECK_OK(kin_shared_list_sort(list, NULL, NULL));
+    kin_obj o;
+    const double floats[] = {
+        [0] = -HUGE_VAL, [3] = -2.5, [6] = 2.5, [8] = 0x1p53, [11] = HUGE_VAL
+    };
+    const int64_t ints[] = { [2] = -3, [4] = -2, [5] = 2, [7] = 3, [9] = n + 1 };
+    for (int i = 0; i < 12; i++) {
+        CHECK_OK(kin_shared_list_get(list, i, &o));
+        if (kin_type_of(o) == KIN_TYPE_FLOAT) {
+            CHECK(kin_as_float(o) == floats[i]);
+        } else if (i != 1 && i != 10) {
+            CHECK_EQ(kin_as_int(o), ints[i]);
+        }
+        kin_release(o);
+    }
     kin_shared_list_free(list);
 }
 
