@@ -162,6 +162,7 @@ static void give_all(kin__change *c)
     uint32_t n = count_news(c);
     for (uint32_t i = 0; i < n; i++) {
         kin__value_give(get(&c->new_[i]));
+        KIN__STEP("change.gave");
     }
     kin__radix_give(get(&c->new_tree));
 }
@@ -243,6 +244,7 @@ void kin__change_undo(kin__change *c)
     uint32_t n = count_news(c);
     for (uint32_t i = 0; i < n; i++) {
         kin__value_drop(get(&c->new_[i]));
+        KIN__STEP("change.undone");
     }
     kin__radix_drop(get(&c->new_tree), KIN__NODES);
     forget(c);

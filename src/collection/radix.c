@@ -291,6 +291,7 @@ static void give(uint64_t ref, unsigned height)
         return;
     }
     kin__value_give(ref);
+    KIN__STEP("radix.gave");
     for (unsigned i = 0; height > 1 && i < KIN__RADIX_FAN; i++) {
         give(kin__peek(&n->words[i]), height - 1);
     }
