@@ -204,7 +204,7 @@ static uint64_t look(const kin__radix *radix, uint64_t position, unsigned *ret_h
 
 bool kin__radix_next(const kin__radix *radix, uint64_t *position, uint64_t *ret_word)
 {
-    for (uint64_t at = *position;;) {
+    for (uint64_t at = *position; at < kin__radix_reach(radix);) {
         unsigned height;
         uint64_t word = look(radix, at, &height);
         if (word != 0) {
@@ -212,12 +212,9 @@ bool kin__radix_next(const kin__radix *radix, uint64_t *position, uint64_t *ret_
             *ret_word = word;
             return true;
         }
-        uint64_t reach = kin__radix_reach(radix);
         at = ((at >> height * BITS) + 1) << height * BITS;
-        if (at >= reach) {
-            return false;
-        }
     }
+    return false;
 }
 
 bool kin__radix_previous(const kin__radix *radix, uint64_t *position, uint64_t *ret_word)

@@ -101,6 +101,8 @@ TEST(one_goes_from_word_to_word_both_ways)
         CHECK_EQ(word, small(far_apart[i]));
     }
     CHECK(!kin__radix_next(&box->radix, &position, &word));
+    position = UINT64_MAX; /* beyond all: not the first again */
+    CHECK(!kin__radix_next(&box->radix, &position, &word));
     for (int i = FAR; i-- > 0;) {
         CHECK(kin__radix_previous(&box->radix, &position, &word));
         CHECK_EQ(position, far_apart[i]);
