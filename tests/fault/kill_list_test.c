@@ -7,10 +7,12 @@
 
 struct scene {
     kin_shared_list *list;
-    int64_t n; /* strs in it at first: "0", "1", ... */
+    int64_t n;      /* strs in it at first: "0", "1", ... */
+    int64_t popped; /* of them, at the beginning */
     int (*change)(kin_shared_list *list);
     uint64_t blocks;
-    char before[2000], after[2000]; /* what it is then */
+    char before[2000], after[2000];  /* what it is then... */
+    int64_t many_before, many_after; /* ...and of how many */
 };
 
 static uint64_t blocks_in_use(void)
@@ -44,6 +46,9 @@ static void make(void *ctx)
     struct scene *s = ctx;
     s->blocks = blocks_in_use();
     CHECK_OK(kin_shared_list_new(&s->list, KIN_OPT(kin_shared_list_options, .items = strs(s->n))));
+    for (int64_t i = 0; i < s->popped; i++) {
+        CHECK_OK(kin_shared_list_pop(s->list, 0, NULL));
+    }
 }
 
 static void change(void *ctx)
@@ -66,6 +71,7 @@ static void it_is_old_or_new(void *ctx, const char *step)
     struct scene *s = ctx;
     kin_obj o;
     int64_t n = kin_shared_list_len(s->list);
+    CHECK_(n == s->many_before || n == s->many_after, "killed at %s: %d items", step, (int)n);
     CHECK_EQ(kin_shared_list_get(s->list, -1, &o), n > 0 ? 0 : KIN_ERANGE);
     if (n > 0) {
         kin_release(o);
@@ -79,19 +85,27 @@ static void it_is_old_or_new(void *ctx, const char *step)
     everything_is_given_back(s, step);
 }
 
-static void kill_in(int64_t n, int (*change_it)(kin_shared_list *list))
+static void kill_in_rest(int64_t n, int64_t popped, int (*change_it)(kin_shared_list *list))
 {
     struct scene *s = test_shared(sizeof *s);
     kin__self();
     s->n = n;
+    s->popped = popped;
     s->change = change_it;
     make(s);
     write_down(s->list, s->before);
+    s->many_before = kin_shared_list_len(s->list);
     CHECK_OK(change_it(s->list));
     write_down(s->list, s->after);
+    s->many_after = kin_shared_list_len(s->list);
     kin_shared_list_free(s->list);
     CHECK_GT(kill_loop(NULL, s, .setup = make, .victim = change, .check = it_is_old_or_new), 8);
     everything_is_given_back(s, "no step");
+}
+
+static void kill_in(int64_t n, int (*change_it)(kin_shared_list *list))
+{
+    kill_in_rest(n, 0, change_it);
 }
 
 static int append(kin_shared_list *list)
@@ -147,6 +161,7 @@ TEST_WITHIN(60, who_pops_the_first_may_die_anywhere)
 TEST_WITHIN(60, who_pops_the_only_one_may_die_anywhere)
 {
     kill_in(1, pop_last);
+    kill_in_rest(6, 5, pop_last); /* which lies behind the first position */
 }
 
 static int insert_first(kin_shared_list *list)

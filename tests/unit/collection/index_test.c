@@ -61,6 +61,55 @@ TEST(all_are_found_in_a_small_and_in_a_large_table)
     kin__table_free(on);
 }
 
+static uint64_t used_in(const kin__segment *s)
+{
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < UINT64_C(1) << kin__peek(&s->log); i++) {
+        uint64_t tags = kin__peek(&s->buckets[i].tags);
+        for (unsigned slot = 0; slot < KIN__BUCKET_SLOTS; slot++) {
+            n += (tags >> slot * 8 & 0xff) != 0;
+        }
+    }
+    return n;
+}
+
+static uint64_t check_segments(const kin__table *t)
+{
+    uint64_t all = 0;
+    kin__ref last = 0;
+    for (uint64_t hash = 0;; hash += UINT64_C(1) << 56) {
+        kin__way way;
+        CHECK(kin__index_way(t, hash, &way));
+        kin__segment *s = way.ref != last ? kin__segment_at(way.ref) : NULL;
+        if (s != NULL) {
+            CHECK_EQ(kin__peek(&s->used), used_in(s));
+            all += used_in(s);
+        }
+        last = way.ref;
+        if (hash >> 56 == 255) {
+            return all;
+        }
+    }
+}
+
+/* By that it is known when a segment may become smaller. */
+TEST(a_segment_knows_how_many_are_in_it)
+{
+    const kin__on *on = new_dict();
+    static const int64_t to[] = { 1, 5, 40, 300, 3000 };
+    for (size_t i = 0; i < sizeof to / sizeof *to; i++) {
+        set(on, i > 0 ? to[i - 1] : 0, to[i]);
+        CHECK_EQ(check_segments(on->table), to[i]);
+    }
+    for (int64_t i = 0; i < 3000; i++) {
+        CHECK_OK(kin__dict_pop(on, kin_int(i), NULL));
+        if (i % 100 == 0) {
+            CHECK_EQ(check_segments(on->table), 2999 - i);
+        }
+    }
+    kin__table_free(on);
+}
+
 /* A reader who came by a segment that was made anew since. */
 TEST(who_finds_nothing_on_a_way_that_changed_looks_again)
 {

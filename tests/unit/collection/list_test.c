@@ -1,4 +1,7 @@
+#include "collection/list.h"
 #include "list.h"
+
+#include <string.h>
 
 TEST(items_are_set_got_and_appended)
 {
@@ -106,12 +109,43 @@ TEST(items_are_inserted_and_taken_out_in_the_middle)
     CHECK_OK(kin_shared_list_insert(list, 99, kin_str("c")));
     CHECK_OK(kin_shared_list_insert(list, -99, kin_str("d")));
     CHECK_LIST(list, "['d', 0, 'a', 1, 'b', 2, 'c']");
+    CHECK_OK(kin_shared_list_insert(list, -8, kin_str("e"))); /* just beyond the first... */
+    CHECK_OK(kin_shared_list_insert(list, -8, kin_str("f"))); /* ...and before it */
+    CHECK_LIST(list, "['f', 'e', 'd', 0, 'a', 1, 'b', 2, 'c']");
+    CHECK_OK(kin_shared_list_pop(list, 0, NULL));
+    CHECK_OK(kin_shared_list_pop(list, 0, NULL));
     CHECK_OK(kin_shared_list_pop(list, 2, &o));
     CHECK_STR(kin_as_str(o), "a");
     kin_release(o);
     CHECK_OK(kin_shared_list_pop(list, -3, NULL));
     CHECK_LIST(list, "['d', 0, 1, 2, 'c']");
     kin_shared_list_free(list);
+}
+
+/* Blocks are not emptied for who takes them next. */
+TEST(a_list_does_not_care_what_its_block_was_before)
+{
+    enum { N = 8 };
+    void *blocks[N];
+    kin_shared_list *lists[N];
+    kin__self();
+    for (int i = 0; i < N; i++) {
+        blocks[i] = kin__head_new(sizeof(kin__list), KIN__SHARED_LIST);
+        CHECK_NOT_NULL(blocks[i]);
+        memset(blocks[i], 0xa5, sizeof(kin__list));
+    }
+    for (int i = 0; i < N; i++) {
+        CHECK_OK(kin__block_free(blocks[i]));
+    }
+    for (int i = 0; i < N; i++) {
+        lists[i] = new_list(kin_list());
+        CHECK_OK(kin_shared_list_append(lists[i], kin_int(i)));
+        CHECK_EQ(kin_shared_list_len(lists[i]), 1);
+        CHECK_EQ(int_at(lists[i], 0), i);
+    }
+    for (int i = 0; i < N; i++) {
+        kin_shared_list_free(lists[i]);
+    }
 }
 
 static int append_100(void *ctx)

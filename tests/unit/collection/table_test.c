@@ -1,7 +1,9 @@
 /* Entries in a table: what readers see of a change that is under way, and of one that was left. */
 #include "collection/table.h"
 #include "harness.h"
+
 #include <kin/domain.h>
+#include <string.h>
 
 static const kin__on *new_dict(void)
 {
@@ -101,4 +103,35 @@ TEST(two_tables_have_two_lives_and_seeds)
     CHECK_NE(kin__peek(&a->life), kin__peek(&b->life));
     CHECK_NE(kin__peek(&a->seed), kin__peek(&b->seed));
     CHECK_NE(kin__peek(&a->life), 0);
+}
+
+/* Blocks are not emptied for who takes them next. */
+TEST(a_table_does_not_care_what_its_block_was_before)
+{
+    enum { N = 8 };
+    void *blocks[N];
+    kin__self();
+    for (int i = 0; i < N; i++) {
+        blocks[i] = kin__head_new(sizeof(kin__table), KIN__SHARED_DICT);
+        CHECK_NOT_NULL(blocks[i]);
+        memset(blocks[i], 0xa5, sizeof(kin__table));
+    }
+    for (int i = 0; i < N; i++) {
+        CHECK_OK(kin__block_free(blocks[i]));
+    }
+    for (int i = 0; i < N; i++) {
+        kin__table *t = kin__table_new(KIN__SHARED_DICT);
+        CHECK_NOT_NULL(t);
+        CHECK_EQ(kin__peek(&t->next), 0);
+        CHECK_EQ(kin__peek(&t->count), 0);
+        CHECK_EQ(kin__peek(&t->directory), 0);
+        CHECK_EQ(kin__peek(&t->order.root), 0);
+        kin__block_give(t);
+        blocks[i] = t;
+    }
+    for (int i = 0; i < N; i++) {
+        const kin__on on = KIN__ON(blocks[i], KIN__SHARED_DICT, "test", "the dict");
+        CHECK_OK(kin__dict_set(&on, kin_int(1), kin_int(2)));
+        kin__table_free(&on);
+    }
 }
