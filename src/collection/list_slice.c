@@ -13,6 +13,18 @@ typedef struct range {
 
 /* ---- what it names --------------------------------------------------------------------------- */
 
+/* An int, or of one beyond 64 bits the nearest. */
+static int read_int(kin_obj o, int64_t *ret)
+{
+    bool is_negative;
+    int rv = kin_to_int(o, ret);
+    if (rv == KIN_ERANGE && kin_to_bigint(o, NULL, 0, &is_negative) >= 0) {
+        *ret = is_negative ? INT64_MIN : INT64_MAX;
+        rv = 0;
+    }
+    return rv;
+}
+
 /* A bound; what lies beyond the ends becomes `least` or `most`. */
 static int read_bound(kin_obj bound, int64_t n, int64_t least, int64_t most, int64_t *ret)
 {
@@ -20,7 +32,7 @@ static int read_bound(kin_obj bound, int64_t n, int64_t least, int64_t most, int
     if (kin_is_none(bound)) {
         return 0;
     }
-    int rv = kin_to_int(bound, &i);
+    int rv = read_int(bound, &i);
     if (rv == 0) {
         i = i < 0 ? i + n : i;
         *ret = i < least ? least : i > most ? most : i;
@@ -30,7 +42,7 @@ static int read_bound(kin_obj bound, int64_t n, int64_t least, int64_t most, int
 
 static int read_step(kin_obj step, const char *verb, int64_t *ret)
 {
-    int rv = kin_is_none(step) ? 0 : kin_to_int(step, ret);
+    int rv = kin_is_none(step) ? 0 : read_int(step, ret);
     if (rv == 0 && *ret == 0) {
         return kin__fail(KIN_EINVAL, "%s: a slice's step cannot be 0", verb);
     }

@@ -40,6 +40,20 @@ TEST(slices_name_what_they_name_in_python)
     kin_shared_list_free(list);
 }
 
+TEST(bounds_of_a_slice_may_be_ints_of_any_size)
+{
+    static const char huge[16] = { [15] = 1 };
+    kin_shared_list *list = new_list(kin_range(0, 3));
+    kin_obj more = kin_bigint(huge, 16, false);
+    kin_obj less = kin_bigint(huge, 16, true);
+    CHECK_SLICE(list, kin_slice(kin_retain(less), kin_retain(more), kin_none()), "[0, 1, 2]");
+    CHECK_SLICE(list, kin_slice(kin_retain(more), kin_retain(less), kin_int(-1)), "[2, 1, 0]");
+    CHECK_SLICE(list, kin_slice(kin_retain(more), kin_none(), kin_none()), "[]");
+    CHECK_SLICE(list, kin_slice(kin_none(), kin_none(), more), "[0]");
+    CHECK_SLICE(list, kin_slice(kin_none(), kin_none(), less), "[2]");
+    kin_shared_list_free(list);
+}
+
 TEST(what_is_no_slice_is_refused)
 {
     kin_obj o = kin_int(7);
