@@ -122,6 +122,23 @@ TEST(items_are_inserted_and_taken_out_in_the_middle)
     kin_shared_list_free(list);
 }
 
+/* Somebody seems to be at it for ever. */
+TEST(who_looks_under_the_lock_gives_it_back)
+{
+    kin_shared_list *list = new_list(kin_list(kin_int(5)));
+    kin__word *version = &kin__list_of(list)->version;
+    uint64_t good = kin__peek(version);
+    for (int i = 0; i < 2; i++) {
+        atomic_store(version, good + 1);
+        CHECK_EQ(kin_shared_list_len(list), i + 1);
+        CHECK_EQ(int_at(list, 0), 5);
+        CHECK_OK(kin_shared_list_append(list, kin_int(6)));
+        atomic_store(version, good);
+    }
+    CHECK_LIST(list, "[5, 6, 6]");
+    kin_shared_list_free(list);
+}
+
 /* Blocks are not emptied for who takes them next. */
 TEST(a_list_does_not_care_what_its_block_was_before)
 {

@@ -105,6 +105,18 @@ TEST(two_tables_have_two_lives_and_seeds)
     CHECK_NE(kin__peek(&a->life), 0);
 }
 
+TEST(who_counts_under_the_lock_gives_it_back)
+{
+    enum { DOING = 2 }; /* change.c */
+    const kin__on *on = new_dict();
+    CHECK_OK(kin__dict_set(on, kin_int(1), kin_int(1)));
+    atomic_store(&on->table->change.phase, DOING);
+    CHECK_EQ(kin__dict_len(on), 1);
+    CHECK_OK(kin__dict_set(on, kin_int(2), kin_int(1)));
+    CHECK_EQ(kin__dict_len(on), 2);
+    kin__table_free(on);
+}
+
 /* Blocks are not emptied for who takes them next. */
 TEST(a_table_does_not_care_what_its_block_was_before)
 {
