@@ -326,8 +326,17 @@ static int repeat(kin__list *l, int64_t times)
     if (times <= 0) {
         return kin__list_clear(l);
     }
-    int rv = kin__list_count(l) > 0 ? read_all(l, verb, &items) : 0;
-    if (rv < 0 || kin__list_count(l) == 0) {
+    uint64_t n = kin__list_count(l);
+    if (n == 0) {
+        return 0;
+    }
+    if ((uint64_t)times > SIZE_MAX / sizeof(kin__word) / n ||
+        !kin__domain_may_have(n * (uint64_t)times * sizeof(kin__word))) {
+        return kin__fail(KIN_ENOMEM, "%s: %llu items %lld times are more than memory holds", verb,
+                         (unsigned long long)n, (long long)times);
+    }
+    int rv = read_all(l, verb, &items);
+    if (rv < 0) {
         return rv;
     }
     for (int64_t i = 1; i < times && rv == 0; i++) {

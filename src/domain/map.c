@@ -221,12 +221,24 @@ static uint64_t step_size(uint64_t top, uint64_t wanted)
     return step < wanted ? wanted : step;
 }
 
+/* In pages. */
+static uint64_t limit_of(const domain *d)
+{
+    uint64_t limit = d->max_memory >> PAGE_SHIFT;
+    return limit < d->pages_max ? limit : d->pages_max;
+}
+
+bool kin__domain_may_have(uint64_t size)
+{
+    const domain *d = base();
+    return d != NULL && size >> PAGE_SHIFT <= limit_of(d);
+}
+
 int kin__domain_grow(uint64_t wanted)
 {
     domain *d = base();
     uint64_t top = atomic_load(&d->top);
-    uint64_t limit = d->max_memory >> PAGE_SHIFT;
-    limit = limit < d->pages_max ? limit : d->pages_max;
+    uint64_t limit = limit_of(d);
     if (wanted > limit || top > limit - wanted) {
         return kin__fail(KIN_ENOMEM,
                          "the family's memory is full: %llu KiB in use of the %llu KiB that it may "

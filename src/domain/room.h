@@ -238,6 +238,9 @@ static inline bool kin__in_domain(const void *p, size_t size)
     return (at < seen && size <= seen - at) || kin__in_domain_now(p, size);
 }
 
+/* Whether it may ever have so many bytes. */
+bool kin__domain_may_have(uint64_t size);
+
 /* Whether there are so many bytes in it at all. */
 static inline bool kin__domain_has(size_t size)
 {

@@ -119,6 +119,9 @@ TEST(lists_are_reversed_and_repeated)
     CHECK_LIST(list, "[2, 1, 'a']");
     CHECK_OK(kin_shared_list_repeat(list, 3));
     CHECK_LIST(list, "[2, 1, 'a', 2, 1, 'a', 2, 1, 'a']");
+    CHECK_ERROR(kin_shared_list_repeat(list, INT64_MAX), KIN_ENOMEM); /* at once */
+    CHECK_ERROR(kin_shared_list_repeat(list, INT64_C(1) << 50), KIN_ENOMEM);
+    CHECK_EQ(kin_shared_list_len(list), 9);
     CHECK_OK(kin_shared_list_repeat(list, -1));
     CHECK_LIST(list, "[]");
     CHECK_OK(kin_shared_list_repeat(list, INT64_MAX));
