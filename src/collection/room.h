@@ -3,7 +3,7 @@
  *      kin_shared_dict, _set, _namespace          kin_shared_list
  *              table.c  (entries)                       |
  *         index.c      \                                |
- *        (by hash)      +---------  row.c  -------------+      (by position)
+ *        (by hash)      +--------  radix.c  ------------+      (by position)
  *                                value.c  (one word)
  *                             change.c  (the lock, and steps that are whole or not at all)
  *
