@@ -17,7 +17,7 @@
 enum { KEY_MOST = 4096, NAME_MOST = 256 };
 
 /* Long options without a letter. */
-enum { MD5 = 256, NO_CREATE, CLIENTS, MESSAGE, MEMORY };
+enum { MD5 = 256, NO_CREATE, CLIENTS, MESSAGE, MEMORY, RATE };
 
 typedef struct settings {
     kin_manager *manager;
@@ -35,6 +35,7 @@ static const struct argp_option options[] = {
     { "max-clients", CLIENTS, "N", 0, "connections at once", 0 },
     { "max-message", MESSAGE, "BYTES", 0, "of a request", 0 },
     { "max-memory", MEMORY, "BYTES", 0, "that may wait for all clients together", 0 },
+    { "max-rate", RATE, "N", 0, "requests a second of one program, or host by TCP", 0 },
     { 0, 0, 0, 0, "Things to serve under a name:", 1 },
     { "dict", 'd', "NAME", 0, 0, 1 },
     { "list", 'l', "NAME", 0, 0, 1 },
@@ -61,8 +62,8 @@ static int add_queue(kin_manager *m, const char *text)
     }
     memcpy(name, text, n);
     name[n] = '\0';
-    int rv = kin_manager_queue(
-        m, &queue, &(const kin_queue_options){ .maxsize = size, .joinable = true });
+    int rv = kin_manager_queue(m, &queue,
+                               &(const kin_queue_options){ .maxsize = size, .joinable = true });
     return rv < 0 ? rv : kin_manager_register(m, name, kin_shared(queue));
 }
 
@@ -133,6 +134,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case MEMORY:
         s->serve.max_memory = number(argument, state);
         return 0;
+    case RATE:
+        s->serve.max_rate = number(argument, state);
+        return 0;
     case ARGP_KEY_END:
         if (s->key_file == NULL) {
             argp_error(state, "--authkey-file is needed: whoever has the key may use what is here");
@@ -199,10 +203,14 @@ static void on_signal(int number)
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
-        options, parse, 0,
+        options,
+        parse,
+        0,
         "Serves shared dicts, lists, queues and locks to C programs (kin_manager_connect) and to "
         "Python's multiprocessing.managers.",
-        0, 0, 0
+        0,
+        0,
+        0
     };
     char key[KEY_MOST];
     settings s = { .address = "127.0.0.1:0", .serve = { .allow_create = true } };

@@ -135,8 +135,8 @@ KIN_API int kin_shared_dict_pop(kin_shared_dict *dict, kin_obj key, kin_obj *ret
 /* The same for whatever came in last; KIN_ENOTFOUND: it is empty. */
 KIN_API int kin_shared_dict_popitem(kin_shared_dict *dict, kin_obj *ret_key, kin_obj *ret_value);
 
-/* Hands out what is there, or puts `value` in and hands that out: 1 when it was put in, 0 (over a
- * network always 0). */
+/* Hands out what is there, or puts `value` in and hands that out: 1 when it was put in, 0
+ * (of a Python manager's dict always 0). */
 KIN_API int kin_shared_dict_setdefault(kin_shared_dict *dict, kin_obj key, kin_obj value,
                                        kin_obj *ret_value);
 
@@ -233,7 +233,7 @@ KIN_API int kin_shared_set_new(kin_shared_set **ret_set, const kin_shared_set_op
 KIN_API void kin_shared_set_free(kin_shared_set *set);
 KIN_AUTO(kin_shared_set)
 
-/* 1 when it was not in it before, 0. */
+/* 1 when it was not in it before, 0. (Of a Python manager's set that is asked a step before.) */
 KIN_API int kin_shared_set_add(kin_shared_set *set, kin_obj member);
 
 /* 1 when it was in it, 0. */

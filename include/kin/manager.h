@@ -24,8 +24,9 @@
  * Python connects to ours, and kin_manager_connect to a SyncManager of Python.
  *
  * Who knows the key may do what is registered and nothing else: no other name is looked up, and no
- * code is run that was not registered. What he sends is bounded in size and in number; a client
- * that is slow, stuck, or gone holds up nobody.
+ * code is run that was not registered. What he sends is bounded in size, number and, if you like,
+ * rate; a client that is slow, stuck, or gone holds up nobody, and who floods has his turns like
+ * everybody else.
  */
 #ifndef KIN_MANAGER_H
 #define KIN_MANAGER_H
@@ -66,6 +67,7 @@ typedef struct kin_serve_options {
     size_t max_clients;   /* connections at once, others wait; 0: 1000 */
     size_t max_message;   /* bytes of a request; 0: 64 MiB */
     size_t max_memory;    /* bytes that all connections may have waiting; 0: 256 MiB */
+    size_t max_rate;      /* requests a second of one program, or host by TCP; 0: not bounded */
     uint64_t reserved[4]; /* must be zero */
 } kin_serve_options;
 
@@ -108,7 +110,8 @@ KIN_API int kin_manager_pool(kin_manager *manager, kin_pool **ret, const kin_poo
 
 /* From now on clients may ask for that name: kin_shared(thing), any of those above, or
  * kin_func(fn), which is called with what the client passes, in a thread of its own, and whose
- * result is handed to him. The object is given away; the thing stays whose it is. KIN_EEXIST for a
+ * result is handed to him. When he is gone meanwhile, its next wait says KIN_EINTR, once, and what
+ * it returns is dropped. The object is given away; the thing stays whose it is. KIN_EEXIST for a
  * name that is there; KIN_ETYPE, KIN_EUNSUPPORTED for what cannot be served: pools, connections. */
 KIN_API int kin_manager_register(kin_manager *manager, const char *name, kin_obj object);
 
@@ -151,7 +154,8 @@ KIN_API int kin_manager_connect(kin_manager **ret_manager, const char *address,
 
 /* Asks for what is registered under that name: kin_shared(proxy) for a thing, to be used by its
  * own calls or by kin_proxy_call; what a function returned. `args` is given away. The proxy is
- * freed with the object. KIN_ENOTFOUND: no such name. What failed there fails here with its code
+ * freed with the object; with kin_take(kin_queue, object) instead of kin_as it is yours, until
+ * kin_queue_free. KIN_ENOTFOUND: no such name. What failed there fails here with its code
  * and its text. */
 KIN_API int kin_manager_call(kin_manager *manager, const char *name, kin_obj args,
                              kin_obj *ret_result);

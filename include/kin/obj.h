@@ -149,7 +149,8 @@ KIN_API kin_obj kin_lookup(kin_obj dict, kin_obj key);
 KIN_API int kin_call(kin_fn function, kin_obj args, kin_obj *ret_result);
 
 /* What an object owns, now yours: a buffer's bytes, to kin_free; kin_take(kin_conn, o): a
- * connection that arrived with it. NULL when it was taken or sent before. */
+ * connection that arrived with it, or a proxy of kin_manager_call. NULL when it was taken or sent
+ * before. */
 KIN_API void *kin_take_buffer(kin_obj o, size_t *ret_size);
 #define kin_take(type, o) ((type *)kin_take_shared_type((o), type##_KIND))
 KIN_API void *kin_take_shared_type(kin_obj o, int kind);

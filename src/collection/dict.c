@@ -262,7 +262,7 @@ int kin_shared_dict_setdefault(kin_shared_dict *dict, kin_obj key, kin_obj value
                                kin_obj *ret_value)
 {
     if (kin__is_remote(dict, KIN__SHARED_DICT)) {
-        return kin__remote_do(dict, "setdefault", kin_tuple(key, value), ret_value);
+        return kin__remote_setdefault(dict, key, value, ret_value);
     }
     const kin__on on = ON_DICT("kin_shared_dict_setdefault");
     exchange x = { .given = value, .out = kin_none() };

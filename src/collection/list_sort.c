@@ -174,7 +174,8 @@ typedef struct sorter {
     uint64_t n;
     bool (*less)(kin_obj, kin_obj, void *);
     void *ctx;
-    int rv; /* of the first comparison that failed: from then on all is as it should be */
+    bool backwards; /* what is equal stays in its order all the same, as in Python */
+    int rv;         /* of the first comparison that failed: from then on all is as it should be */
 } sorter;
 
 static bool is_before(sorter *s, const item *a, const item *b)
@@ -184,7 +185,7 @@ static bool is_before(sorter *s, const item *a, const item *b)
         return s->less(kin__obj_lend(a->object), kin__obj_lend(b->object), s->ctx);
     }
     s->rv = s->rv < 0 ? s->rv : compare(a->object, b->object, 0, &order);
-    return order < 0;
+    return s->backwards ? order > 0 : order < 0;
 }
 
 /* [low, middle) and [middle, high), which are in order, from items to other. */
@@ -238,15 +239,16 @@ static int replace(kin__list *l, const sorter *s)
     return rv;
 }
 
-static int sort_list(kin__list *l, bool (*less)(kin_obj, kin_obj, void *), void *ctx)
+static int sort_list(kin__list *l, sorter s)
 {
     uint64_t n = kin__list_count(l);
     item *room = kin__os_malloc((2 * n + 1) * sizeof *room);
-    sorter s = { .items = room, .other = room + n, .less = less, .ctx = ctx };
+    s.items = room;
     if (room == NULL) {
         return kin__fail(KIN_ENOMEM, "kin_shared_list_sort: no memory for %llu items",
                          (unsigned long long)n);
     }
+    s.other = room + n;
     int rv = read_items(l, &s);
     rv = rv < 0 ? rv : sort(&s);
     rv = rv < 0 ? rv : replace(l, &s);
@@ -257,17 +259,27 @@ static int sort_list(kin__list *l, bool (*less)(kin_obj, kin_obj, void *), void 
     return rv;
 }
 
+static int sort_as(kin_shared_list *list, sorter how)
+{
+    kin__list *l = kin__list_of(list);
+    int rv = kin__list_enter(l, "kin_shared_list_sort: the list");
+    if (rv == 0) {
+        rv = sort_list(l, how);
+        kin__list_leave(l);
+    }
+    return rv;
+}
+
+int kin__list_sort_backwards(kin_shared_list *list)
+{
+    return sort_as(list, (sorter){ .backwards = true });
+}
+
 int kin_shared_list_sort(kin_shared_list *list, bool (*less)(kin_obj, kin_obj, void *), void *ctx)
 {
     if (kin__is_remote(list, KIN__SHARED_LIST)) {
         return less == NULL ? kin__remote_do(list, "sort", kin_tuple(), NULL)
                             : kin__remote_refuse("kin_shared_list_sort: by a function");
     }
-    kin__list *l = kin__list_of(list);
-    int rv = kin__list_enter(l, "kin_shared_list_sort: the list");
-    if (rv == 0) {
-        rv = sort_list(l, less, ctx);
-        kin__list_leave(l);
-    }
-    return rv;
+    return sort_as(list, (sorter){ .less = less, .ctx = ctx });
 }

@@ -56,6 +56,29 @@ static void hand_out(kin_obj o, kin_obj *ret)
     }
 }
 
+/* One of ours tells whether it was put in: (that, what is there). Python's tells what is there. */
+int kin__remote_setdefault(const void *thing, kin_obj key, kin_obj value, kin_obj *ret)
+{
+    kin_obj pair;
+    kin_obj both = kin_tuple(key, value);
+    int rv = kin__remote_do(thing, "#SETDEFAULT", kin_retain(both), &pair);
+    if (rv == KIN_EUNSUPPORTED) {
+        return kin__remote_do(thing, "setdefault", both, ret);
+    }
+    kin_release(both);
+    if (rv < 0) {
+        return rv;
+    }
+    if (kin_len(pair) != 2) {
+        rv = kin__fail(KIN_ECORRUPT, "what the manager sent is no pair");
+    } else {
+        rv = kin_as_bool(kin_at(pair, 0));
+        hand_out(kin_at(pair, 1), ret);
+    }
+    kin_release(pair);
+    return rv;
+}
+
 int kin__remote_popitem(const void *thing, kin_obj *ret_key, kin_obj *ret_value)
 {
     kin_obj pair;
@@ -112,6 +135,26 @@ int64_t kin__remote_find(const void *thing, const char *method, kin_obj value)
 {
     int64_t rv = kin__remote_number(thing, method, kin_tuple(value));
     return rv == KIN_EINVAL ? KIN_ENOTFOUND : rv;
+}
+
+/* ---- sets ------------------------------------------------------------------------------------ */
+
+/* Whether it was in it, and the change, are two steps for one of Python's. */
+static int change_pythons(const void *thing, bool adds, kin_obj args)
+{
+    int was = (int)kin__remote_number(thing, "__contains__", kin_retain(args));
+    int rv =
+        was < 0 ? was : kin__remote_do(thing, adds ? "add" : "discard", kin_retain(args), NULL);
+    return rv < 0 ? rv : adds ? !was : was;
+}
+
+int kin__remote_change(const void *thing, bool adds, kin_obj member)
+{
+    kin_obj args = kin_tuple(member);
+    int rv = (int)kin__remote_number(thing, adds ? "#ADD" : "#DISCARD", kin_retain(args));
+    rv = rv == KIN_EUNSUPPORTED ? change_pythons(thing, adds, args) : rv;
+    kin_release(args);
+    return rv;
 }
 
 /* ---- namespaces ------------------------------------------------------------------------------ */

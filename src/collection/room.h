@@ -177,11 +177,16 @@ int kin__sum_of_one(kin_obj delta, const char *verb, kin_obj *ret);
 int kin__remote_do(const void *thing, const char *method, kin_obj args, kin_obj *ret);
 int64_t kin__remote_number(const void *thing, const char *method, kin_obj args); /* or 0, 1 */
 int kin__remote_pop(const void *thing, kin_obj args, kin_obj *ret);
+int kin__remote_setdefault(const void *thing, kin_obj key, kin_obj value, kin_obj *ret);
+int kin__remote_change(const void *thing, bool adds, kin_obj member); /* of a set */
 int kin__remote_popitem(const void *thing, kin_obj *ret_key, kin_obj *ret_value);
 int kin__remote_next(const void *thing, uint64_t *pos, kin_obj *ret_key, kin_obj *ret_value);
 int kin__remote_refuse(const char *what); /* KIN_EUNSUPPORTED */
 kin_obj kin__remote_whole(void);          /* arguments: the slice that is all of a list */
 int64_t kin__remote_find(const void *thing, const char *method, kin_obj value);
+
+/* A list from its largest item down, in one step; here only. */
+int kin__list_sort_backwards(kin_shared_list *list);
 int kin__remote_attribute(const void *thing, const char *method, kin_obj args, kin_obj *ret);
 
 #endif

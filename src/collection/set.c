@@ -81,7 +81,7 @@ void kin_shared_set_free(kin_shared_set *set)
 int kin_shared_set_add(kin_shared_set *set, kin_obj member)
 {
     if (kin__is_remote(set, KIN__SHARED_SET)) {
-        return (int)kin__remote_number(set, "#ADD", kin_tuple(member));
+        return kin__remote_change(set, true, member);
     }
     const kin__on on = ON_SET("kin_shared_set_add");
     return kin__dict_step(&on, member, put_in, NULL);
@@ -90,7 +90,7 @@ int kin_shared_set_add(kin_shared_set *set, kin_obj member)
 int kin_shared_set_discard(kin_shared_set *set, kin_obj member)
 {
     if (kin__is_remote(set, KIN__SHARED_SET)) {
-        return (int)kin__remote_number(set, "#DISCARD", kin_tuple(member));
+        return kin__remote_change(set, false, member);
     }
     const kin__on on = ON_SET("kin_shared_set_discard");
     return kin__dict_step(&on, member, take_out, NULL);

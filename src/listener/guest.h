@@ -54,6 +54,7 @@ struct kin_listener {
     int64_t alarm_at; /* KIN__NEVER: off */
     bool inherited;   /* R5: watch and alarm are a parent's */
     bool closed;
+    bool is_private;   /* no forked child gets it */
     unsigned users;    /* threads that accept */
     kin__guest *first; /* at work */
     kin__guest *last;

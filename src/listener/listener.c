@@ -44,6 +44,11 @@ static void after_fork_in_child(void)
 {
     for (kin_listener *l = listeners; l != NULL; l = l->next) {
         kin__guests_drop_all(l);
+        if (l->is_private) {
+            kin__guests_close(l);
+            kin__os_close(l->bound.socket);
+            l->bound.socket = -1;
+        }
         l->inherited = true;
         l->users = 0;
     }
@@ -271,6 +276,13 @@ int kin_listener_accept(kin_listener *l, kin_conn **ret_conn, double timeout)
 }
 
 /* ---- for who accepts beside other work ------------------------------------------------------ */
+
+void kin__listener_keep_private(kin_listener *l)
+{
+    pthread_mutex_lock(&mutex);
+    l->is_private = true;
+    pthread_mutex_unlock(&mutex);
+}
 
 int kin__listener_next(kin_listener *l, int *ret_fd, kin__net_address *ret_from)
 {

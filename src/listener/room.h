@@ -100,6 +100,9 @@ int kin__auth_check(const void *key, size_t size, double timeout, const char *ve
 /* A descriptor that polls readable when it is worth asking for the next one; a code. */
 int kin__listener_fd(kin_listener *listener);
 
+/* Children that are forked from now on do not listen there, and have none of its descriptors. */
+void kin__listener_keep_private(kin_listener *listener);
+
 /* 1: somebody who knows the key, whose descriptor is the caller's now; 0: nobody, now; KIN_EAUTH:
  * one who does not, and is gone; other codes. Never waits. */
 int kin__listener_next(kin_listener *listener, int *ret_fd, kin__net_address *ret_from);

@@ -3,11 +3,12 @@
  * Rules.
  *   R1  Whoever runs a call acts as the client's guest, and has in hand what that one has yet to
  *       acknowledge. The client has one call at a time, so nobody else does.
- *   R2  A call that waits looks up from time to time whether its client is still there
- *       (kin__asked_nap), and gives up when he is not. At a barrier it cannot give up in silence:
- *       that breaks, as when any party dies. A function of the user's is not cut short.
+ *   R2  When its client is gone, or serving ends, the thread at a call is interrupted, and no other
+ *       (kin__os_interrupt_by): so its wait ends. A function of the user's gets KIN_EINTR from its
+ *       next wait, once, and goes on as it likes. What comes of it is dropped. Until it is back the
+ *       client counts, so that there are never more threads than max_clients.
  *   R3  An interruption is this process's, and none of its clients': their waits go on. (A function
- *       of the user's is the process's own, and is told.)
+ *       of the user's is the process's own, and is told of that, too.)
  */
 #include "server.h"
 
@@ -20,12 +21,9 @@ static void act(kin__call *call)
     kin__client *client = call->client;
     kin_obj result = kin_none();
     int rv = 0;
-    bool shield = call->function == NULL; /* R3 */
     kin__act_as(client->guest);
     kin__hand_swap(&client->hand);
-    if (shield) {
-        kin__os_shield();
-    }
+    kin__os_interrupt_by(&call->unwanted, call->function == NULL); /* R2, R3 */
     if (call->function != NULL) {
         result = call->function(call->args);
         rv = kin_is_error(result) ? KIN__RAISED : 0;
@@ -37,39 +35,24 @@ static void act(kin__call *call)
         call->asked.new_kind = rv < 0 ? NULL : call->kind;
     }
     result = rv < 0 ? kin__exception_for(rv) : kin__obj_own(result);
-    if (shield) {
-        kin__os_unshield();
-    }
+    kin__os_interrupt_by(NULL, false);
     kin__hand_swap(&client->hand);
     kin__act_as(KIN__NOBODY);
     call->result = result;
     call->raised = rv < 0 || rv == KIN__RAISED;
 }
 
-static bool is_unwanted(const kin__call *call)
-{
-    return atomic_load(&call->unwanted) || atomic_load(&call->client->server->over);
-}
-
 static void run(kin__job *job)
 {
     kin__call *call = (kin__call *)(void *)job; /* it begins with one */
     call->asked.may_wait = true;
-    do {
-        act(call);
-    } while (call->asked.waits && !is_unwanted(call));
-    atomic_store(&call->is_back, true);
+    act(call);
     kin__server_hand_in(call->client->server, job);
 }
 
 void kin__call_cut(kin__call *call)
 {
-    bool is_there = !atomic_load(&call->is_back);
-    atomic_store(&call->unwanted, true);
-    if (is_there && call->object != NULL && call->object->kind == &kin__kind_barrier) {
-        void *barrier = kin__object_thing(call->object); /* NULL: it was freed, and nobody waits */
-        (void)(barrier != NULL ? kin_barrier_abort(barrier) : 0);
-    }
+    kin__os_interrupt_at(&call->unwanted);
 }
 
 static void hand_out(kin__call *call)

@@ -4,7 +4,10 @@
  *   R1  A client is read from while he has no call at work and not too much that he has not read.
  *       So he fills no more than one buffer of requests, and one answer beyond UNREAD.
  *   R2  A buffer grows with what has arrived, never with what is announced.
- *   R3  Nothing is freed in the midst of a turn: server.h, R6.
+ *   R3  Nothing is freed in the midst of a turn: server.h, R8.
+ *   R4  He has a turn, and then it is the others': so many requests, bytes, or time, whatever comes
+ *       first, and one request at least. With a rate (kin_serve_options) each is booked with his
+ *       program, too. What has come and may not be asked yet stays in his buffer (`resumes`).
  */
 #include "server.h"
 
@@ -15,6 +18,10 @@
 #define UNREAD 262144u
 #define TOGETHER 65536u /* small answers go in one piece */
 #define LONG_FRAME UINT32_C(0xffffffff)
+#define TURN 100u /* requests: R4; more than a batch of ours has under way */
+#define TURN_BYTES 65536u
+#define TURN_TIME 1000000 /* ns */
+#define NEXT_TURN 1       /* as `resumes`: it is always over */
 
 /* ---- who he is ------------------------------------------------------------------------------- */
 
@@ -126,8 +133,10 @@ void kin__client_drop(kin__client *c)
     c->server->dead = c;
     kin__os_watch_remove(c->server->watch, c->fd);
     kin__os_net_hang_up(c->fd);
+    kin__server_lock_descriptors();
     kin__os_close(c->fd);
     c->fd = -1;
+    kin__server_unlock_descriptors();
     kin__server_discharge(c->server, c->room + c->out_size);
     if (c->call != NULL) {
         kin__call_cut(c->call);
@@ -149,10 +158,12 @@ static void free_buffers(kin__client *c)
 void kin__client_bury(kin__client *c)
 {
     kin__server *server = c->server;
+    kin__server_lock_descriptors();
     *(c->previous != NULL ? &c->previous->next : &server->clients) = c->next;
     if (c->next != NULL) {
         c->next->previous = c->previous;
     }
+    kin__server_unlock_descriptors();
     atomic_fetch_sub(&server->n_clients, 1);
     kin__hand_forget(&c->hand);
     kin__guest_end(c->guest);
@@ -256,14 +267,18 @@ typedef struct frame {
 } frame;
 
 /* 1: there is one; 0: not all of it; -1: it is too large, or none. */
-static int frame_at(const kin__client *c, size_t at, frame *ret)
+static int frame_at(const kin__client *c, frame *ret)
 {
-    size_t have = c->have - at;
+    size_t have = c->have - c->from;
     size_t header = 4;
-    uint64_t size = have >= header ? number_at(c->in + at, header) : 0;
-    if (have >= header && size == LONG_FRAME) {
+    if (have < header) {
+        return 0;
+    }
+    const char *at = c->in + c->from;
+    uint64_t size = number_at(at, header);
+    if (size == LONG_FRAME) {
         header = 12;
-        size = have >= header ? number_at(c->in + at + 4, 8) : 0;
+        size = have >= header ? number_at(at + 4, 8) : 0;
     }
     if (have < header) {
         return 0;
@@ -271,35 +286,64 @@ static int frame_at(const kin__client *c, size_t at, frame *ret)
     if (size > c->server->max_message) {
         return -1;
     }
-    *ret = (frame){ c->in + at + header, (size_t)size, header + (size_t)size };
+    *ret = (frame){ at + header, (size_t)size, header + (size_t)size };
     return have >= ret->whole;
 }
 
-static bool may_be_read(const kin__client *c)
+static bool may_be_read(const kin__client *c) /* R1, R4 */
 {
-    return !c->dead && !c->ending && c->call == NULL && c->out_size <= UNREAD; /* R1 */
+    return !c->dead && !c->ending && c->call == NULL && c->out_size <= UNREAD && c->resumes == 0;
+}
+
+typedef struct turn {
+    int64_t ends;
+    size_t from;
+    unsigned requests;
+} turn;
+
+/* Whether he may ask once more now, which is booked then; else when he resumes is noted. R4 */
+static bool may_ask(kin__client *c, turn *t)
+{
+    int64_t now = kin__os_now();
+    if (t->requests > 0 &&
+        (t->requests == TURN || c->from - t->from >= TURN_BYTES || now >= t->ends)) {
+        c->resumes = NEXT_TURN;
+    } else if (c->server->pace > 0 && !c->booked) {
+        c->resumes = kin__holder_book(c->holder, now, c->server->pace);
+        c->booked = true;
+    }
+    c->booked = c->booked && c->resumes != 0;
+    t->requests++;
+    return c->resumes == 0;
+}
+
+/* What was asked is no longer there: moved as seldom as that costs no more than it. */
+static void close_gap(kin__client *c)
+{
+    if (c->from >= c->have - c->from) {
+        memmove(c->in, c->in + c->from, c->have - c->from);
+        c->have -= c->from;
+        c->from = 0;
+    }
 }
 
 static void take_frames(kin__client *c)
 {
-    size_t at = 0;
+    turn t = { .ends = kin__os_now() + TURN_TIME, .from = c->from };
     frame f;
     int rv = 1;
     while (rv > 0 && may_be_read(c)) {
-        rv = frame_at(c, at, &f);
-        if (rv > 0) {
+        rv = frame_at(c, &f);
+        if (rv > 0 && may_ask(c, &t)) {
             kin__client_asks(c, f.body, f.size);
-            at += f.whole;
+            c->from += f.whole;
         }
     }
     if (rv < 0) {
         atomic_fetch_add(&c->server->refused, 1);
         kin__client_drop(c);
-        return;
-    }
-    c->have -= at;
-    if (at > 0 && c->have > 0) {
-        memmove(c->in, c->in + at, c->have);
+    } else if (c->from > 0) {
+        close_gap(c);
     }
 }
 
@@ -356,27 +400,34 @@ static void receive(kin__client *c)
 
 void kin__client_go_on(kin__client *c)
 {
+    frame f;
+    c->turn = c->resumes == 0 ? c->server->turn : c->turn;
     take_frames(c);
     flush(c);
-    while (may_be_read(c) && c->out == NULL && c->have > 0) { /* it was held back by R1 */
-        size_t before = c->have;
-        take_frames(c);
-        flush(c);
-        if (c->have == before) {
-            break;
-        }
+    if (may_be_read(c) && frame_at(c, &f) != 0) { /* it was held back by R1 */
+        c->resumes = NEXT_TURN;
     }
     let_go_of_room(c);
     if (c->ending && c->call == NULL && c->out == NULL) {
         kin__client_drop(c);
     }
-    unsigned want = (may_be_read(c) ? KIN__CAN_READ : 0u) | (c->out != NULL ? KIN__CAN_WRITE : 0u);
+    bool reads = may_be_read(c) || c->resumes == NEXT_TURN; /* so soon that it stays as it is */
+    unsigned want = (reads ? KIN__CAN_READ : 0u) | (c->out != NULL ? KIN__CAN_WRITE : 0u);
     if (!c->dead && want != c->watched) {
         c->watched = want;
         if (kin__os_watch_for(c->server->watch, c->fd, c, want, false) < 0) {
             kin__client_drop(c);
         }
     }
+}
+
+int64_t kin__client_turn(kin__client *c, int64_t now)
+{
+    if (!c->dead && c->resumes != 0 && c->resumes <= now && c->turn != c->server->turn) {
+        c->resumes = 0;
+        kin__client_go_on(c);
+    }
+    return c->dead || c->resumes == 0 ? KIN__NEVER : c->resumes;
 }
 
 void kin__client_event(kin__client *c, unsigned what)

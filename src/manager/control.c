@@ -8,6 +8,7 @@
 #include "server.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void answer_none(kin__client *client)
@@ -131,49 +132,60 @@ static void number_of_objects(kin__client *client, kin_obj request)
     kin__answer(client, "#RETURN", kin_int((int64_t)kin__server_referenced(client->server)));
 }
 
-typedef struct told {
-    char *bytes;
+typedef struct rows {
+    const kin__object **at;
     size_t n, room;
-    bool failed;
-} told;
+} rows;
 
-static void add_line(told *t, const char *line, size_t n)
+static void note(kin__object *object, void *ctx)
 {
-    if (t->n + n > t->room) {
-        size_t room = 2 * (t->room + n);
-        char *more = kin__os_realloc(t->bytes, room);
-        t->failed = t->failed || more == NULL;
-        t->bytes = more != NULL ? more : t->bytes;
-        t->room = more != NULL ? room : t->room;
-    }
-    if (!t->failed) {
-        memcpy(t->bytes + t->n, line, n);
-        t->n += n;
+    rows *r = ctx;
+    if (object->refs > 0 && r->n < r->room) {
+        r->at[r->n++] = object;
     }
 }
 
-static void tell_of(kin__object *object, void *ctx)
+/* Idents sorted as text, as Python has them: all of ours are of one length. */
+static int by_ident(const void *a, const void *b)
 {
-    told *t = ctx;
-    char ident[KIN__IDENT];
-    char line[200];
-    kin__object_ident(object, ident);
-    if (object->refs > 0) {
-        int n = snprintf(line, sizeof line, "%s  %s:       refcount=%llu\n    <%s object>",
-                         t->n > 0 ? "\n" : "", ident, (unsigned long long)object->refs,
-                         object->kind->type_id);
-        add_line(t, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
+    uint64_t x = (*(const kin__object *const *)a)->number;
+    uint64_t y = (*(const kin__object *const *)b)->number;
+    return (x > y) - (x < y);
+}
+
+#define LINE 200 /* what an object takes, at most */
+
+static kin_obj tell_of(const rows *r)
+{
+    char *text = kin__os_malloc(r->n * LINE + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < r->n && text != NULL; i++) {
+        char ident[KIN__IDENT];
+        kin__object_ident(r->at[i], ident);
+        int size = snprintf(text + n, LINE, "%s  %s:       refcount=%llu\n    <%s object>",
+                            i > 0 ? "\n" : "", ident, (unsigned long long)r->at[i]->refs,
+                            r->at[i]->kind->type_id);
+        n += size < LINE ? (size_t)size : LINE - 1;
     }
+    kin_obj told = text != NULL ? kin_strn(text, n) : kin__obj_invalid(KIN_ENOMEM);
+    kin__os_free(text);
+    return told;
 }
 
 static void debug_info(kin__client *client, kin_obj request)
 {
     (void)request;
-    told t = { 0 };
-    kin__objects_each(&client->server->objects, tell_of, &t);
-    kin__answer(client, "#RETURN",
-                t.failed ? kin__obj_invalid(KIN_ENOMEM) : kin_strn(t.bytes, t.n));
-    kin__os_free(t.bytes);
+    rows r = { .room = kin__server_referenced(client->server) };
+    r.at = kin__os_malloc((r.room + 1) * sizeof *r.at);
+    if (r.at == NULL) {
+        (void)kin__fail(KIN_ENOMEM, "no memory for a list of objects");
+        kin__answer_failure(client);
+        return;
+    }
+    kin__objects_each(&client->server->objects, note, &r);
+    qsort(r.at, r.n, sizeof *r.at, by_ident);
+    kin__answer(client, "#RETURN", tell_of(&r));
+    kin__os_free(r.at);
 }
 
 /* Python's servers say it twice, and their clients read it once. */

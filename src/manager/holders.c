@@ -10,7 +10,11 @@
  * Rules.
  *   R1  A process gives back what it refers to when it has ended; a host, when none of its
  *       connections has been open for SILENCE.
- *   R2  A holder without connections and references is nobody.
+ *   R2  A holder without connections and references is nobody, once what it has booked is over: so
+ *       nobody gets a new rate by connecting anew.
+ *   R3  With a rate, each request is booked: `due` is a pace later then, and the request's time is
+ *       a second before that. So what was not used for a second may come at once, and whoever books
+ *       first, among the connections of a program, is first.
  */
 #include "server.h"
 
@@ -33,6 +37,7 @@ struct kin__holder {
     char host[HOST];
     unsigned clients;
     int64_t left_at;
+    int64_t due; /* R3 */
     hold *holds;
     size_t n, room;
 };
@@ -66,6 +71,12 @@ void kin__holder_leave(kin__holder *h)
 {
     h->clients--;
     h->left_at = kin__os_now();
+}
+
+int64_t kin__holder_book(kin__holder *h, int64_t now, int64_t pace)
+{
+    h->due = (h->due > now ? h->due : now) + pace;
+    return h->due - SECOND > now ? h->due - SECOND : 0;
 }
 
 /* ---- references ------------------------------------------------------------------------------ */
@@ -118,7 +129,7 @@ bool kin__holder_unref(kin__holder *h, kin__objects *objects, kin__object *o)
 
 static bool has_left(const kin__holder *h, int64_t now)
 {
-    if (h->clients > 0) {
+    if (h->clients > 0 || h->due > now) {
         return false;
     }
     return h->n == 0 ||

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define NAP 0.1 /* seconds until a call that waits is looked after again */
-
 static const kin__kind *const kinds[] = {
     &kin__kind_dict,      &kin__kind_list,
     &kin__kind_set,       &kin__kind_namespace,
@@ -138,12 +136,10 @@ int kin__asked_timeout(const kin__asked *asked, size_t i, const char *pair, doub
                : 0;
 }
 
-double kin__asked_nap(kin__asked *asked, double timeout)
+double kin__asked_left(const kin__asked *asked, double timeout)
 {
     double left = timeout - (double)(kin__os_now() - asked->began) / 1e9;
-    left = left > 0 && asked->may_wait ? left : 0;
-    asked->napped = left > NAP;
-    return asked->napped ? NAP : left;
+    return left > 0 && asked->may_wait ? left : 0;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -151,7 +147,7 @@ double kin__asked_nap(kin__asked *asked, double timeout)
 bool kin__asked_waits(kin__asked *asked, double timeout, int rv)
 {
     bool in_vain = rv == KIN_ETIMEDOUT || rv == KIN_EEMPTY || rv == KIN_EFULL;
-    asked->waits = in_vain && timeout != 0 && (!asked->may_wait || asked->napped);
+    asked->waits = in_vain && timeout != 0 && !asked->may_wait;
     return asked->waits;
 }
 

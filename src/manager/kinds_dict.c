@@ -177,6 +177,19 @@ static int compare_and_set(kin__asked *asked, kin_obj *ret)
     return kin__asked_bool(rv, ret);
 }
 
+/* (whether it was put in, what is there) */
+static int put_default(kin__asked *asked, kin_obj *ret)
+{
+    kin_obj there;
+    kin_obj value = kin__asked_must(asked, 1, "default");
+    int rv = kin_shared_dict_setdefault(asked->thing, key_of(asked), value, &there);
+    if (rv < 0) {
+        return rv;
+    }
+    *ret = kin_tuple(kin_bool(rv > 0), there);
+    return 0;
+}
+
 static int next(kin__asked *asked, kin_obj *ret)
 {
     int64_t at;
@@ -261,6 +274,7 @@ static const kin__method methods[] = {
     { .name = "#ADD", .call = add, .hidden = true },
     { .name = "#CAS", .call = compare_and_set, .hidden = true },
     { .name = "#NEXT", .call = next, .hidden = true },
+    { .name = "#SETDEFAULT", .call = put_default, .hidden = true },
     { .name = NULL },
 };
 

@@ -1,4 +1,5 @@
 /* kinds_list.c - lists as they are served: all that ListProxy sends, up to Python 3.14. */
+#include "../collection/room.h"
 #include "room.h"
 
 #include <stdlib.h>
@@ -246,7 +247,6 @@ static int reverse(kin__asked *asked, kin_obj *ret)
     return kin__asked_none(kin_shared_list_reverse(asked->thing), ret);
 }
 
-/* Backwards: what is equal stays in its order, as in Python; so it is turned around before, too. */
 static int sort(kin__asked *asked, kin_obj *ret)
 {
     kin_obj key = kin__asked_arg(asked, SIZE_MAX, "key", kin_none());
@@ -255,10 +255,9 @@ static int sort(kin__asked *asked, kin_obj *ret)
         return kin__fail(KIN_EUNSUPPORTED, "a function to sort by does not travel");
     }
     bool turned = !kin_equal(backwards, kin_int(0)) && !kin_is_none(backwards);
-    int rv = turned ? kin_shared_list_reverse(asked->thing) : 0;
-    rv = rv < 0 ? rv : kin_shared_list_sort(asked->thing, NULL, NULL);
-    int back = turned ? kin_shared_list_reverse(asked->thing) : 0;
-    return kin__asked_none(rv < 0 ? rv : back, ret);
+    int rv = turned ? kin__list_sort_backwards(asked->thing)
+                    : kin_shared_list_sort(asked->thing, NULL, NULL);
+    return kin__asked_none(rv, ret);
 }
 
 static int repeat(kin__asked *asked, kin_obj *ret)

@@ -13,7 +13,7 @@ static int give_up(kin__asked *asked, double timeout, int rv, kin_obj *ret, cons
 
 static int get_within(kin__asked *asked, double timeout, kin_obj *ret)
 {
-    int rv = kin_queue_get(asked->thing, ret, kin__asked_nap(asked, timeout));
+    int rv = kin_queue_get(asked->thing, ret, kin__asked_left(asked, timeout));
     return rv < 0 ? give_up(asked, timeout, rv, ret, "queue.Empty") : 0;
 }
 
@@ -45,7 +45,7 @@ static int put_within(kin__asked *asked, double timeout, kin_obj *ret)
     if (kin_type_of(item) == KIN_TYPE_INVALID) {
         return KIN_ETYPE;
     }
-    int rv = kin_queue_put(asked->thing, item, kin__asked_nap(asked, timeout));
+    int rv = kin_queue_put(asked->thing, item, kin__asked_left(asked, timeout));
     return rv < 0 ? give_up(asked, timeout, rv, ret, "queue.Full") : kin__asked_none(rv, ret);
 }
 
@@ -88,7 +88,7 @@ static int task_done(kin__asked *asked, kin_obj *ret)
 
 static int join(kin__asked *asked, kin_obj *ret)
 {
-    int rv = kin_queue_join(asked->thing, kin__asked_nap(asked, KIN_FOREVER));
+    int rv = kin_queue_join(asked->thing, kin__asked_left(asked, KIN_FOREVER));
     return kin__asked_waits(asked, KIN_FOREVER, rv) ? 0 : kin__asked_none(rv, ret);
 }
 

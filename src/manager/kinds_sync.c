@@ -24,7 +24,7 @@ static int acquire(kin__asked *asked, int (*take)(void *thing, double timeout), 
     if (rv < 0) {
         return rv;
     }
-    rv = take(asked->thing, kin__asked_nap(asked, timeout));
+    rv = take(asked->thing, kin__asked_left(asked, timeout));
     return acquired(asked, timeout, rv, ret);
 }
 
@@ -249,7 +249,7 @@ static int condition_wait(kin__asked *asked, kin_obj *ret)
         asked->waits = true;
         return 0;
     }
-    rv = kin_condition_wait(asked->thing, kin__asked_nap(asked, timeout));
+    rv = kin_condition_wait(asked->thing, kin__asked_left(asked, timeout));
     if (rv == KIN_ESTATE) {
         return kin__asked_raise(ret, "RuntimeError",
                                 kin_args(kin_str("cannot wait on un-acquired lock")));
@@ -352,7 +352,7 @@ static int event_wait(kin__asked *asked, kin_obj *ret)
     if (rv < 0) {
         return rv;
     }
-    rv = kin_event_wait(asked->thing, kin__asked_nap(asked, timeout));
+    rv = kin_event_wait(asked->thing, kin__asked_left(asked, timeout));
     return acquired(asked, timeout, rv, ret);
 }
 

@@ -61,7 +61,6 @@ typedef struct kin__asked {
     kin_obj names; /* a dict: what was given by name */
     bool may_wait; /* false: say *ret_waits instead of waiting */
     bool waits;    /* it would have to wait: call again, where that may be done */
-    bool napped;   /* kin__asked_nap */
     int64_t began; /* when it was called first, of kin__os_now() */
     kin_manager *manager;
 
@@ -126,11 +125,11 @@ int kin__asked_int(const kin__asked *asked, size_t i, const char *name, int64_t 
  * for locks, an error for queues, and no time at all where it is alone. */
 int kin__asked_timeout(const kin__asked *asked, size_t i, const char *pair, double *ret);
 
-/* Of a timeout, what to wait for now: 0 where it may not wait, and else a nap; for who asked may
- * be gone meanwhile, which is looked at before it is called again. */
-double kin__asked_nap(kin__asked *asked, double timeout);
+/* Of a timeout, what to wait for now: 0 where it may not wait, else what is left of it. */
+double kin__asked_left(const kin__asked *asked, double timeout);
 
-/* After such a try that said `rv`: true when the timeout is not over, and asked->waits was set. */
+/* After such a try that said `rv`: true when it may not wait here, but would have to, and
+ * asked->waits was set. */
 bool kin__asked_waits(kin__asked *asked, double timeout, int rv);
 
 /* An exception as the answer: KIN__RAISED. `args` are given. */

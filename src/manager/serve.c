@@ -1,4 +1,4 @@
-/* serve.c - the serving thread: its beginning, its turns, its end. */
+/* serve.c - the serving thread: its beginning, its turns, its end; and what a fork makes of it. */
 #include "server.h"
 
 #include <errno.h>
@@ -10,6 +10,72 @@
 #define SECOND INT64_C(1000000000)
 #define PAUSE (SECOND / 10)    /* when nobody can be accepted, for want of descriptors or memory */
 #define PATIENCE (20 * SECOND) /* for the first request, and for reading its answer */
+
+/* ---- forks: R7 ------------------------------------------------------------------------------- */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static kin__server *servers;
+
+void kin__server_lock_descriptors(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void kin__server_unlock_descriptors(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0) {
+        kin__os_close(*fd);
+    }
+    *fd = -1;
+}
+
+static void after_fork_in_child(void)
+{
+    for (kin__server *server = servers; server != NULL; server = server->next) {
+        for (kin__client *c = server->clients; c != NULL; c = c->next) {
+            close_one(&c->fd);
+        }
+        close_one(&server->fresh);
+        close_one(&server->watch);
+        close_one(&server->flag);
+        pthread_mutex_init(&server->manager->mutex, NULL); /* it may have been that thread's */
+    }
+    servers = NULL;
+    kin__server_unlock_descriptors();
+}
+
+static bool handles_forks;
+
+/* Before there is a second thread. */
+__attribute__((constructor)) static void handle_forks(void)
+{
+    handles_forks = pthread_atfork(kin__server_lock_descriptors, kin__server_unlock_descriptors,
+                                   after_fork_in_child) == 0;
+}
+
+static void enlist(kin__server *server)
+{
+    kin__server_lock_descriptors();
+    server->next = servers;
+    servers = server;
+    kin__server_unlock_descriptors();
+}
+
+static void unlist(const kin__server *server)
+{
+    kin__server_lock_descriptors();
+    kin__server **at = &servers;
+    while (*at != NULL && *at != server) {
+        at = &(*at)->next;
+    }
+    *at = *at == server ? server->next : *at;
+    kin__server_unlock_descriptors();
+}
 
 /* ---- memory for buffers ---------------------------------------------------------------------- */
 
@@ -95,13 +161,15 @@ static bool is_full(const kin__server *server)
 /* Those who wait to be accepted; as many as there is room for. */
 static void welcome(kin__server *server)
 {
-    int fd = -1;
     int rv = 1;
     kin__net_address from;
     for (int i = 0; i < EVENTS && !is_full(server) && (rv > 0 || rv == KIN_EAUTH); i++) {
-        rv = kin__listener_next(server->listener, &fd, &from);
+        rv = kin__listener_next(server->listener, &server->fresh, &from); /* R7: by its own lock */
         if (rv > 0) {
-            kin__client_new(server, fd, &from);
+            kin__server_lock_descriptors();
+            kin__client_new(server, server->fresh, &from);
+            server->fresh = -1;
+            kin__server_unlock_descriptors();
         } else if (rv == KIN_EAUTH) {
             atomic_fetch_add(&server->refused, 1);
         }
@@ -131,12 +199,24 @@ static int64_t look_after_clients(kin__server *server, int64_t now)
 {
     int64_t again = KIN__NEVER;
     for (kin__client *c = server->clients; c != NULL; c = c->next) {
-        bool counts = !c->dead && !c->named && c->call == NULL;
+        bool counts = !c->dead && !c->named && c->call == NULL && c->resumes == 0;
         if (counts && now - c->since > PATIENCE) {
             atomic_fetch_add(&server->refused, 1);
             kin__client_drop(c);
         }
         again = counts ? now + SECOND : again;
+    }
+    return again;
+}
+
+/* Whoever had to stop in the midst of what he had sent. When the first of them may go on. */
+static int64_t give_turns(kin__server *server)
+{
+    int64_t now = kin__os_now();
+    int64_t again = KIN__NEVER;
+    for (kin__client *c = server->clients; c != NULL; c = c->next) {
+        int64_t his = kin__client_turn(c, now);
+        again = his < again ? his : again;
     }
     return again;
 }
@@ -203,13 +283,17 @@ static void serve(void *ctx)
     kin__server *server = ctx;
     server->thread = kin__os_thread_self();
     atomic_store(&server->started, true);
+    int64_t resumes = KIN__NEVER;
     while (!atomic_load(&server->over)) {
         kin__happened events[EVENTS];
         int64_t until = tidy(server);
-        int n = kin__os_watch_wait(server->watch, events, EVENTS, until);
+        int n =
+            kin__os_watch_wait(server->watch, events, EVENTS, resumes < until ? resumes : until);
+        server->turn++;
         for (int i = 0; i < n; i++) {
             act_on(server, &events[i]);
         }
+        resumes = give_turns(server);
     }
     end_all(server);
 }
@@ -222,6 +306,7 @@ static void set_bounds(kin__server *server, const kin_serve_options *o)
     server->max_clients = o->max_clients > 0 ? o->max_clients : CLIENTS;
     server->max_message = o->max_message > 0 ? o->max_message : MESSAGE;
     server->max_memory = o->max_memory > 0 ? o->max_memory : MEMORY;
+    server->pace = o->max_rate > 0 ? 1 + (int64_t)((uint64_t)(SECOND - 1) / o->max_rate) : 0;
 }
 
 static int open_watch(kin__server *server)
@@ -240,22 +325,22 @@ static int open_watch(kin__server *server)
 
 static void destroy(kin__server *server)
 {
+    unlist(server);
     kin_listener_free(server->listener);
-    if (server->watch >= 0) {
-        kin__os_close(server->watch);
-    }
-    if (server->flag >= 0) {
-        kin__os_close(server->flag);
-    }
+    close_one(&server->watch);
+    close_one(&server->flag);
     kin__os_free(server);
 }
 
 static int start(kin__server *server)
 {
-    int rv = kin__crew_begin(&server->crew);
+    int rv = handles_forks ? kin__crew_begin(&server->crew)
+                           : kin__fail(KIN_ENOMEM, "kin_manager_serve: no memory to mind forks");
     if (rv < 0) {
         return rv;
     }
+    kin__listener_keep_private(server->listener);
+    enlist(server);
     pthread_mutex_init(&server->mutex, NULL);
     rv = kin__os_thread_start(serve, server);
     if (rv < 0) {
@@ -274,7 +359,7 @@ int kin__server_new(kin__server **ret, kin_manager *manager, const char *address
         return kin__fail(KIN_ENOMEM, "kin_manager_serve: no memory for a server");
     }
     server->manager = manager;
-    server->watch = server->flag = -1;
+    server->watch = server->flag = server->fresh = -1;
     set_bounds(server, options);
     kin__objects_begin(&server->objects);
     int rv = kin_listener_new(&server->listener, address,
@@ -301,13 +386,7 @@ void kin__server_free(kin__server *server, bool ours)
         }
         kin__os_thread_join(server->thread);
         pthread_mutex_destroy(&server->mutex);
-    } else { /* what a fork has copied: the threads are our parent's */
-        for (kin__client *c = server->clients; c != NULL; c = c->next) {
-            if (c->fd >= 0) {
-                kin__os_close(c->fd);
-            }
-        }
-    }
+    } /* else it is what a fork has copied: the threads are our parent's */
     destroy(server);
 }
 

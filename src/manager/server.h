@@ -18,7 +18,11 @@
  *   R4  What a call uses is pinned: an object goes when nobody refers to it, and no call is at it.
  *   R5  References are a program's, not a connection's, for Python sends each on a connection of
  *       its own (holders.c).
- *   R6  A client that is gone in the midst of a turn is buried at the turn's end: until then there
+ *   R6  Clients take turns, of a bounded length (client.c, R4): all who have sent something get one
+ *       before anybody gets his next. How many requests a program may send may be bounded, too.
+ *   R7  A forked child closes its copies of our descriptors at once, so that who is connected is
+ *       told of our death though children live. So they change under a lock that forks take.
+ *   R8  A client that is gone in the midst of a turn is buried at the turn's end: until then there
  *       may be events of his in hand.
  *
  * Death. Of a client: what he claimed goes back by his guest's end, his references by his
@@ -91,6 +95,9 @@ void kin__objects_each(kin__objects *objects, void (*visit)(kin__object *object,
 /* The program at the other end: a process, or a host. Each call of it is one more connection. */
 kin__holder *kin__holder_enter(kin__holder **all, pid_t pid, const char *host);
 void kin__holder_leave(kin__holder *holder);
+
+/* One more request of it, of which one may come in each `pace` ns: 0, now; or when. */
+int64_t kin__holder_book(kin__holder *holder, int64_t now, int64_t pace);
 int kin__holder_ref(kin__holder *holder, kin__objects *objects, kin__object *object);
 bool kin__holder_unref(kin__holder *holder, kin__objects *objects, kin__object *object);
 
@@ -132,9 +139,8 @@ typedef struct kin__call {
     kin_fn function;
     kin__asked asked;
     kin_obj result;
-    bool raised;          /* that is what it failed with, and no value */
-    atomic_bool unwanted; /* its client is gone */
-    atomic_bool is_back;  /* it waits for nothing any more */
+    bool raised;               /* that is what it failed with, and no value */
+    _Atomic uint32_t unwanted; /* 1: its client is gone */
 } kin__call;
 
 /* A method of an object; something made, by a kind or a function that was registered. The
@@ -194,19 +200,25 @@ struct kin__client {
     bool named;      /* he has said accept_connection: calls of methods follow */
     bool is_kin;     /* and that he is one of ours: control.c */
     bool ending;     /* when all is written */
-    bool dead;       /* R6 */
+    bool dead;       /* R8 */
     unsigned watched;
     int64_t since;
     char *in;
-    size_t have, room;
+    size_t from, have, room; /* what is not asked yet: in[from ... have) */
+    int64_t resumes; /* when he may ask what he has sent; 0: there is nothing. client.c, R4 */
+    bool booked;     /* that is paid for */
+    uint64_t turn;   /* of the server's, when he had one last */
     kin__reply *out, **last_out;
     size_t out_size;
     kin__call *call; /* at work */
 };
 
-void kin__client_new(kin__server *server, int fd, const kin__net_address *from);
+void kin__client_new(kin__server *server, int fd, const kin__net_address *from); /* R7: locked */
 void kin__client_event(kin__client *client, unsigned what);
 void kin__client_go_on(kin__client *client); /* after a call: with what has come meanwhile */
+
+/* If there is something to resume, and he has not had this turn yet. When to look again. */
+int64_t kin__client_turn(kin__client *client, int64_t now);
 void kin__client_drop(kin__client *client);
 void kin__client_bury(kin__client *client);
 bool kin__client_is_guest(kin__client *client); /* he is from now on; false with a sentence */
@@ -217,6 +229,7 @@ void kin__client_send(kin__client *client, char *bytes, size_t size);
 /* ---- the serving thread (serve.c) ------------------------------------------------------------ */
 
 struct kin__server {
+    kin__server *next; /* of this process: R7 */
     kin_manager *manager;
     kin_listener *listener;
     int watch, flag;
@@ -227,7 +240,10 @@ struct kin__server {
     bool allow_create;
     size_t max_clients, max_message, max_memory;
     size_t memory; /* R3 */
+    int64_t pace;  /* ns between two requests of a program; 0: as they come */
+    uint64_t turn;
     kin__client *clients, *dead;
+    int fresh; /* the descriptor of one who is to be the next client; -1 */
     kin__holder *holders;
     kin__objects objects;
     kin__crew crew;
@@ -243,6 +259,10 @@ void kin__server_free(kin__server *server, bool ours); /* else a forked child's 
 const char *kin__server_address(const kin__server *server);
 void kin__server_stats(kin__server *server, kin_manager_info *ret);
 uint64_t kin__server_referenced(const kin__server *server);
+
+/* The lock of R7: nothing waits under it. */
+void kin__server_lock_descriptors(void);
+void kin__server_unlock_descriptors(void);
 
 /* Any thread: this call is done. */
 void kin__server_hand_in(kin__server *server, kin__job *job);

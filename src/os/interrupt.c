@@ -23,6 +23,8 @@
  *       up.
  *   R4  A shield defers it: who cannot be cut short is not told, and what he sleeps in is a plain
  *       sleep. It is told to the next one who can.
+ *   R8  A thread may have a word of its own, which interrupts it as an epoch does, beside that or
+ *       instead of it: so one thread is interrupted and no other (kin__os_interrupt_by).
  *   R5  What runs in the signal handler are system calls and lock-free atomics.
  *   R6  A seat's number may have been closed by who closes all he finds, and be another's: so
  *       whether it is one is asked of the kernel before we sit down, ring, read from it, or close
@@ -64,6 +66,9 @@ static atomic_bool armed; /* R7 */
 
 static _Thread_local uint32_t known;
 static _Thread_local unsigned shields;
+static _Thread_local _Atomic uint32_t *own_word; /* R8; NULL: none */
+static _Thread_local uint32_t own_known;
+static _Thread_local bool own_only;
 
 static int64_t since_boot(void)
 {
@@ -103,10 +108,18 @@ static bool is_older_than_that(void)
     return since >= tick || (since >= 0 && (last == 0 || gettid() <= last));
 }
 
+static bool is_due_by_own(void)
+{
+    return own_word != NULL && atomic_load(own_word) != own_known;
+}
+
 bool kin__os_interrupt_is_due(void)
 {
     uint32_t now = atomic_load(&epoch);
-    if (now == known || shields > 0) {
+    if (shields == 0 && is_due_by_own()) {
+        return true;
+    }
+    if (now == known || shields > 0 || own_only) {
         return false;
     }
     if (atomic_load(&whose) == getpid() && is_older_than_that()) {
@@ -121,6 +134,10 @@ bool kin__os_interrupted(void)
     if (!kin__os_interrupt_is_due()) {
         return false;
     }
+    if (is_due_by_own()) {
+        own_known = atomic_load(own_word);
+        return true;
+    }
     known = atomic_load(&epoch);
     atomic_store(&told, known);
     return true;
@@ -128,7 +145,18 @@ bool kin__os_interrupted(void)
 
 void kin__os_interrupt_again(void)
 {
-    known--;
+    if (own_known != 0) {
+        own_known = 0;
+    } else {
+        known--;
+    }
+}
+
+void kin__os_interrupt_by(_Atomic uint32_t *word, bool only)
+{
+    own_word = word;
+    own_known = 0;
+    own_only = only;
 }
 
 uint32_t kin__os_interrupt_epoch(void)
@@ -153,8 +181,7 @@ void kin__os_unshield(void)
 
 /* ---- sleeping on a word, and for a time ------------------------------------------------------ */
 
-/* Two words of the kernel's struct futex_waitv; it wants the second one to say that it was woken
- * there when both were. */
+/* The kernel's struct futex_waitv; of several words at which we were woken it names the last. */
 typedef struct sleep_word {
     uint64_t value;
     uint64_t address;
@@ -162,9 +189,24 @@ typedef struct sleep_word {
     uint32_t reserved;
 } sleep_word;
 
-static long wait_on_two(const sleep_word words[2], const struct timespec *until)
+static long wait_on(const sleep_word *words, unsigned n, const struct timespec *until)
 {
-    return syscall(FUTEX_WAITV, words, words != NULL ? 2 : 0, 0, until, CLOCK_MONOTONIC);
+    return syscall(FUTEX_WAITV, words, n, 0, until, CLOCK_MONOTONIC);
+}
+
+/* What interrupts this thread: how many. */
+static unsigned add_own_words(sleep_word words[2])
+{
+    unsigned n = 0;
+    if (!own_only) {
+        words[n++] =
+            (sleep_word){ known, (uint64_t)(uintptr_t)&epoch, SIZE_32 | FUTEX_PRIVATE_FLAG, 0 };
+    }
+    if (own_word != NULL) {
+        words[n++] = (sleep_word){ own_known, (uint64_t)(uintptr_t)own_word,
+                                   SIZE_32 | FUTEX_PRIVATE_FLAG, 0 };
+    }
+    return n;
 }
 
 static bool kernel_can(void)
@@ -172,7 +214,7 @@ static bool kernel_can(void)
     static _Atomic int can; /* 0: not asked yet */
     int seen = atomic_load_explicit(&can, memory_order_relaxed);
     if (seen == 0) {
-        seen = wait_on_two(NULL, NULL) < 0 && errno == EINVAL ? 1 : -1;
+        seen = wait_on(NULL, 0, NULL) < 0 && errno == EINVAL ? 1 : -1;
         atomic_store_explicit(&can, seen, memory_order_relaxed);
     }
     return seen > 0;
@@ -180,7 +222,7 @@ static bool kernel_can(void)
 
 int64_t kin__os_slice(int64_t deadline)
 {
-    if (!atomic_load(&armed) || shields > 0) {
+    if ((!atomic_load(&armed) && own_word == NULL) || shields > 0) {
         return deadline;
     }
     int64_t slice = kin__os_now() + KIN__SLICE;
@@ -213,12 +255,24 @@ int kin__os_sleep_on(_Atomic uint32_t *word, uint32_t expected, int64_t deadline
         int rv = sleep_on_one(word, expected, until, 0);
         return rv == -ETIMEDOUT && until < deadline ? -EAGAIN : rv;
     }
-    const sleep_word words[2] = {
-        { known, (uint64_t)(uintptr_t)&epoch, SIZE_32 | FUTEX_PRIVATE_FLAG, 0 },
-        { expected, (uint64_t)(uintptr_t)word, SIZE_32, 0 },
-    };
-    long rv = wait_on_two(words, in_words(deadline, &room));
-    return rv < 0 ? -errno : rv == 1 ? 0 : -EAGAIN;
+    sleep_word words[3];
+    unsigned n = add_own_words(words);
+    words[n] = (sleep_word){ expected, (uint64_t)(uintptr_t)word, SIZE_32, 0 };
+    long rv = wait_on(words, n + 1, in_words(deadline, &room));
+    return rv < 0 ? -errno : rv == (long)n ? 0 : -EAGAIN;
+}
+
+/* Once. */
+static void sleep_for_a_time(int64_t deadline)
+{
+    struct timespec room;
+    sleep_word words[2];
+    if (own_word != NULL && kernel_can()) {
+        (void)wait_on(words, add_own_words(words), in_words(deadline, &room));
+    } else {
+        int64_t until = own_word != NULL ? kin__os_slice(deadline) : deadline;
+        (void)sleep_on_one(&epoch, known, until, FUTEX_PRIVATE_FLAG);
+    }
 }
 
 int kin__os_sleep(int64_t deadline)
@@ -230,7 +284,7 @@ int kin__os_sleep(int64_t deadline)
         if (kin__os_interrupted()) {
             return -EINTR;
         }
-        (void)sleep_on_one(&epoch, known, deadline, FUTEX_PRIVATE_FLAG);
+        sleep_for_a_time(deadline);
     }
     return 0;
 }
@@ -405,6 +459,7 @@ int kin__os_poll_until(struct pollfd *polled, int n, int64_t deadline)
 void kin__os_interrupt_forked(void)
 {
     shields = 0;
+    kin__os_interrupt_by(NULL, false);
     known = atomic_load(&epoch);
     for (seat *s = atomic_load(&seats); s != NULL; s = s->next) {
         int fd = atomic_exchange(&s->fd, -1);
@@ -417,22 +472,34 @@ void kin__os_interrupt_forked(void)
 
 /* ---- interrupting (R5) ----------------------------------------------------------------------- */
 
-void kin__os_interrupt(void)
+/* Wakes those who sleep at that word of this process, and all who are in poll. */
+static void wake_up(_Atomic uint32_t *word)
 {
-    int error = errno;
     pid_t self = getpid();
-    atomic_store(&came, since_boot());
-    atomic_store(&last_born, youngest());
-    atomic_store(&whose, self);
-    atomic_store(&armed, true);
-    atomic_fetch_add(&epoch, 1); /* R1 */
-    (void)syscall(SYS_futex, &epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
+    (void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
     for (const seat *s = atomic_load(&seats); s != NULL; s = s->next) {
         int fd = atomic_load(&s->maker) == self ? atomic_load(&s->fd) : -1;
         if (fd >= 0 && is_seat(fd)) { /* R6 */
             (void)send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL);
         }
     }
+}
+
+void kin__os_interrupt_at(_Atomic uint32_t *word)
+{
+    atomic_store(word, 1); /* R1 */
+    wake_up(word);
+}
+
+void kin__os_interrupt(void)
+{
+    int error = errno;
+    atomic_store(&came, since_boot());
+    atomic_store(&last_born, youngest());
+    atomic_store(&whose, getpid());
+    atomic_store(&armed, true);
+    atomic_fetch_add(&epoch, 1); /* R1 */
+    wake_up(&epoch);
     errno = error;
 }
 

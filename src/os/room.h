@@ -141,6 +141,11 @@ bool kin__os_interrupt_is_due(void);
 bool kin__os_interrupted(void);
 void kin__os_interrupt_again(void);
 
+/* From now on this thread, and no other, is interrupted when kin__os_interrupt_at makes *word 1, too;
+ * `only`: and not with the process. NULL: as ever. */
+void kin__os_interrupt_by(_Atomic uint32_t *word, bool only);
+void kin__os_interrupt_at(_Atomic uint32_t *word);
+
 /* 0 at the deadline, or -EINTR. */
 int kin__os_sleep(int64_t deadline);
 

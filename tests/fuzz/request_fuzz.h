@@ -96,7 +96,8 @@ static inline void request_open(request_world *w)
                              .allow_create = true,
                              .max_clients = 10,
                              .max_message = 1 << 16,
-                             .max_memory = 8 << 20 };
+                             .max_memory = 8 << 20,
+                             .fresh = -1 };
     request_must(kin_listener_new(&server->listener, NULL, NULL) == 0, "no listener");
     server->watch = kin__os_watch_new();
     server->flag = kin__os_flag_new();

@@ -204,6 +204,28 @@ static void use_waits(kin_manager *m)
     kin_barrier_free(b);
 }
 
+/* What only ours have methods for. */
+static void use_what_python_has_not(kin_manager *m)
+{
+    kin_shared_dict *d = NULL;
+    kin_obj o, members;
+    CHECK_OK(kin_manager_dict(m, &d, kin_none()));
+    CHECK_EQ(kin_shared_dict_setdefault(d, kin_str("a"), kin_int(1), &o), 0); /* it tells nothing */
+    CHECK_EQ(as_int(o), 1);
+    CHECK_EQ(kin_shared_dict_setdefault(d, kin_str("a"), kin_int(2), &o), 0);
+    CHECK_EQ(as_int(o), 1);
+    kin_shared_dict_free(d);
+    CHECK_OK(kin_manager_call(m, "members", kin_args(), &members));
+    kin_shared_set *s = kin_as(kin_shared_set, members);
+    CHECK_NOT_NULL(s);
+    CHECK_EQ(kin_shared_set_add(s, kin_str("x")), 1);
+    CHECK_EQ(kin_shared_set_add(s, kin_str("x")), 0);
+    CHECK_EQ(kin_shared_set_len(s), 1);
+    CHECK_EQ(kin_shared_set_discard(s, kin_str("x")), 1);
+    CHECK_EQ(kin_shared_set_discard(s, kin_str("x")), 0);
+    kin_release(members);
+}
+
 static void use_values(kin_manager *m)
 {
     kin_value *v = NULL;
@@ -237,6 +259,7 @@ TEST_WITHIN(120, every_type_of_a_python_manager_by_our_own_verbs_over_unix_and_t
         use_locks(m);
         use_waits(m);
         use_values(m);
+        use_what_python_has_not(m);
         CHECK_EQ(kin_manager_number_of_objects(m), 0); /* all was given back */
         end(m, popen, address);
     }

@@ -4,7 +4,18 @@
 
 static kin_obj sum(kin_obj args)
 {
-    return kin_int(kin_arg_int(args, 0) + kin_arg_int(args, 1));
+    int64_t total = 0;
+    for (size_t i = 0; i < kin_len(args); i++) {
+        total += kin_arg_int(args, i);
+    }
+    kin_obj more = kin_kwarg(args, "more");
+    return kin_int(total + (kin_type_of(more) == KIN_TYPE_INT ? kin_as_int(more) : 0));
+}
+
+static kin_obj divide(kin_obj args)
+{
+    (void)args;
+    return kin_exception("ZeroDivisionError", kin_args(kin_str("by design")));
 }
 
 struct served {
@@ -12,6 +23,7 @@ struct served {
     kin_shared_dict *board;
     kin_queue *queue;
     kin_lock *lock;
+    kin_event *event;
     kin_barrier *barrier;
 };
 
@@ -22,7 +34,10 @@ static struct served serve_python(const char *at, bool allow_create)
     CHECK_OK(kin_manager_dict(m, &s.board, kin_dict(kin_str("a"), kin_int(1))));
     CHECK_OK(kin_manager_queue(m, &s.queue, NULL));
     CHECK_OK(kin_manager_lock(m, &s.lock));
+    CHECK_OK(kin_manager_event(m, &s.event));
     CHECK_OK(kin_manager_barrier(m, &s.barrier, 2));
+    CHECK_OK(kin_manager_register(m, "get_event", kin_shared(s.event)));
+    CHECK_OK(kin_manager_register(m, "fails", kin_func(divide)));
     CHECK_OK(kin_manager_register(m, "get_barrier", kin_shared(s.barrier)));
     CHECK_OK(kin_manager_register(m, "get_board", kin_shared(s.board)));
     CHECK_OK(kin_manager_register(m, "get_queue", kin_shared(s.queue)));
@@ -37,7 +52,68 @@ static kin_popen *python(const struct served *s, const char *role)
     return start_python("manager_types.py", role, kin_manager_address(s->manager), SECRET);
 }
 
+/* By the other program: what a user would write first. */
+static kin_popen *python_client(const struct served *s, const char *role)
+{
+    return start_python("manager_client.py", role, kin_manager_address(s->manager), SECRET);
+}
+
 /* ---- all there is ---------------------------------------------------------------------------- */
+
+TEST_WITHIN(60, python_calls_what_is_registered_over_unix_and_tcp)
+{
+    NEEDS_PYTHON;
+    for (size_t i = 0; i < ADDRESSES; i++) {
+        struct served s = serve_python(address_of_kind(i), false);
+        ends_with(python_client(&s, "calls"),
+                  "[1, 'two', {'three': 3.0}] 0 True\n"
+                  "_queue.Empty _queue.Empty\n"
+                  "True False None\n"
+                  "True True\n"
+                  "6 4\n"
+                  "multiprocessing.managers.RemoteError builtins.ZeroDivisionError\n"
+                  "True True True\n"
+                  "done\n");
+        kin_manager_free(s.manager);
+    }
+}
+
+TEST_WITHIN(60, python_makes_things_of_the_default_types_and_nests_them)
+{
+    NEEDS_PYTHON;
+    for (size_t i = 0; i < ADDRESSES; i++) {
+        struct served s = serve_python(address_of_kind(i), true);
+        ends_with(python_client(&s, "default_types"), "queue.Full True 1 2\n"
+                                                      "True True None None builtins.RuntimeError\n"
+                                                      "7\n"
+                                                      "True\n"
+                                                      "EventProxy True\n"
+                                                      "done\n");
+        WAIT_UNTIL(kin_manager_number_of_objects(s.manager) == 0); /* it has ended */
+        kin_manager_free(s.manager);
+    }
+}
+
+TEST_WITHIN(60, python_uses_dicts_lists_namespaces_and_arrays)
+{
+    NEEDS_PYTHON;
+    struct served s = serve_python(address_of_kind(0), true);
+    ends_with(python_client(&s, "collections"),
+              "1 [2] [1, 2, 3, 4] 4 ['a', 'b', 'row'] builtins.KeyError\n"
+              "4 builtins.IndexError {'k': (1,)}\n"
+              "1 two builtins.AttributeError\n"
+              "True 3\n"
+              "done\n");
+    kin_manager_free(s.manager);
+}
+
+TEST_WITHIN(60, twenty_threads_of_python_at_once)
+{
+    NEEDS_PYTHON;
+    struct served s = serve_python(address_of_kind(0), false);
+    ends_with(python_client(&s, "many"), "3800\ndone\n");
+    kin_manager_free(s.manager);
+}
 
 TEST_WITHIN(120, python_uses_every_default_type_over_unix_and_tcp)
 {
@@ -99,6 +175,8 @@ TEST_WITHIN(60, python_is_killed_in_the_middle_of_a_call)
         CHECK_OK(kin_queue_put(s.queue, kin_int(1), 0)); /* nobody takes it with him */
         CHECK_OK(kin_queue_get(s.queue, &message, 0));
         ends_with(python(&s, "board"), "done\n");
+        bool is_tcp = i == ADDRESSES - 1; /* there it takes a minute */
+        WAIT_UNTIL(is_tcp || kin_manager_number_of_objects(s.manager) == 0);
         kin_manager_free(s.manager);
     }
 }

@@ -31,6 +31,7 @@ class Manager(SyncManager):
 
 Manager.register("gate", Gate)
 Manager.register("who", Who)
+Manager.register("members", set, exposed=("__contains__", "__len__", "add", "discard"))  # as in 3.14
 role, address, key = sys.argv[1], literal_eval(sys.argv[2]), literal_eval(sys.argv[3])
 if isinstance(address, str) and address[0] == "/" and os.path.exists(address):
     os.unlink(address)  # of one that was killed

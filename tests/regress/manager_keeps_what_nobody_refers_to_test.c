@@ -34,9 +34,10 @@ static uint64_t blocks(void)
 TEST_WITHIN(60, what_killed_clients_referred_to_is_freed)
 {
     kin_manager *m = NULL;
+    char own[40];
+    snprintf(own, sizeof own, "@kin-regress-keeps-%d", (int)getpid());
     CHECK_OK(kin_manager_new(&m, NULL));
-    CHECK_OK(kin_manager_serve(m, "@kin-regress-keeps",
-                               KIN_OPT(kin_serve_options, KEY, .allow_create = true)));
+    CHECK_OK(kin_manager_serve(m, own, KIN_OPT(kin_serve_options, KEY, .allow_create = true)));
     uint64_t before = blocks();
     for (int i = 0; i < 3; i++) {
         CHECK_EQ(test_join(test_child(make_and_die, m)), -SIGKILL);

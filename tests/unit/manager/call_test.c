@@ -88,7 +88,75 @@ TEST(a_call_that_waits_ends_when_its_client_leaves)
     kin_manager_free(m);
 }
 
-TEST(a_call_may_wait_longer_than_a_nap_and_no_longer_than_it_says)
+/* Whatever it waits for; none of these would ever come. */
+TEST(every_call_that_waits_ends_when_its_client_leaves)
+{
+    static const struct {
+        const char *type, *method;
+        const char *before; /* by the same client */
+    } waits[] = {
+        { "Queue", "get", NULL },         { "Queue", "join", "put" },
+        { "Lock", "acquire", "acquire" }, { "BoundedSemaphore", "acquire", "acquire" },
+        { "Event", "wait", NULL },        { "Condition", "wait", "acquire" },
+        { "Barrier", "wait", NULL },
+    };
+    kin_manager *m = new_manager();
+    serve(m);
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        kin_obj made = control(m, "create", kin_tuple(kin_str(waits[i].type), kin_int(2)));
+        const char *ident = kin_as_str(kin_at(made, 0));
+        kin_conn *conn = enter_for_methods(m);
+        for (int n = 0; waits[i].before != NULL && n < 2; n++) {
+            bool twice = strcmp(waits[i].type, "BoundedSemaphore") == 0;
+            kin_release(n == 0 || twice ? ask(conn, ident, waits[i].before, kin_tuple(kin_int(1)))
+                                        : kin_none());
+        }
+        send_request(conn, ident, waits[i].method, kin_tuple());
+        WAIT_UNTIL(stats(m).waiting == 1);
+        kin_conn_free(conn);
+        WAIT_UNTIL(stats(m).waiting == 0 && stats(m).clients == 0);
+        kin_release(made);
+    }
+    kin_manager_free(m);
+}
+
+TEST(a_function_is_told_that_its_client_is_gone_and_the_others_are_not)
+{
+    kin_manager *m = new_manager();
+    running = 0;
+    CHECK_OK(kin_manager_event(m, &go));
+    CHECK_OK(kin_manager_register(m, "long", kin_func(take_long)));
+    serve(m);
+    kin_conn *a = enter(m), *b = enter(m);
+    send_request(a, NULL, "create", kin_tuple(kin_str("long"), kin_int(1)));
+    send_request(b, NULL, "create", kin_tuple(kin_str("long"), kin_int(2)));
+    WAIT_UNTIL(running == 2);
+    kin_conn_free(a);
+    WAIT_UNTIL(running == 1 && stats(m).waiting == 1);
+    CHECK_OK(kin_event_set(go));
+    kin_release(hear_return(b));
+    CHECK_EQ(stats(m).objects, 1); /* what a's was is dropped */
+    kin_conn_free(b);
+    kin_manager_free(m);
+}
+
+TEST(stopping_ends_the_waits_of_functions)
+{
+    kin_manager *m = new_manager();
+    running = 0;
+    CHECK_OK(kin_manager_event(m, &go));
+    CHECK_OK(kin_manager_register(m, "long", kin_func(take_long)));
+    serve(m);
+    kin_conn *a = enter(m);
+    send_request(a, NULL, "create", kin_tuple(kin_str("long"), kin_int(1)));
+    WAIT_UNTIL(running == 1);
+    CHECK_OK(kin_manager_stop(m));
+    CHECK_EQ(running, 0);
+    kin_conn_free(a);
+    kin_manager_free(m);
+}
+
+TEST(a_call_may_wait_as_long_as_it_says_and_no_longer)
 {
     char ident[40];
     kin_queue *queue;
@@ -158,7 +226,7 @@ TEST(locks_are_clients_and_wait_for_one_another)
     kin_manager_free(m);
 }
 
-TEST(a_condition_is_waited_for_in_naps_and_no_notification_is_lost)
+TEST(no_notification_of_a_condition_is_lost)
 {
     kin_manager *m = new_manager();
     kin_condition *c = NULL;

@@ -159,3 +159,114 @@ TEST(a_client_by_ipv4_reaches_us_by_an_address_of_ipv4)
     kin_conn_free(conn);
     kin_manager_free(m);
 }
+
+typedef struct stopped {
+    const char *ident;
+    kin_conn *plug, *flood, *polite;
+    uint64_t requests;
+    kin_manager *m;
+} stopped;
+
+/* `n` of them, in one piece. */
+static void add_often(kin_conn *conn, const char *ident, const char *key, size_t n)
+{
+    void *one;
+    size_t size;
+    CHECK_OK(kin_dumps(
+        kin_tuple(kin_str(ident), kin_str("#ADD"), kin_tuple(kin_str(key), kin_int(1)), kin_dict()),
+        &one, &size));
+    char *all = calloc(n, 4 + size);
+    for (size_t i = 0; i < n; i++) {
+        all[i * (4 + size) + 3] = (char)size;
+        memcpy(all + i * (4 + size) + 4, one, size);
+    }
+    CHECK_EQ(write(kin_conn_fileno(conn), all, n * (4 + size)), (ssize_t)(n * (4 + size)));
+    free(all);
+    free(one);
+}
+
+/* While the serving thread waits for the lock of the dict, which we have: what comes is there at
+ * once, to the last byte. */
+static kin_obj flood_it(kin_obj value, void *ctx)
+{
+    stopped *s = ctx;
+    add_often(s->plug, s->ident, "plug", 1);
+    WAIT_UNTIL(stats(s->m).requests == s->requests + 1);
+    CHECK_EQ(write(kin_conn_fileno(s->flood), "", 1), 1); /* the last byte of a long one */
+    add_often(s->flood, s->ident, "flood", 600);
+    add_often(s->polite, s->ident, "polite", 1);
+    send_request(s->polite, s->ident, "get", kin_tuple(kin_str("flood"), kin_int(0)));
+    return kin_retain(value);
+}
+
+TEST_WITHIN(60, who_floods_has_his_turns_and_so_have_the_others)
+{
+    char ident[40];
+    kin_shared_dict *dict = NULL;
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_dict(m, &dict, kin_dict(kin_str("x"), kin_int(0))));
+    CHECK_OK(kin_manager_register(m, "dict", kin_shared(dict)));
+    serve(m);
+    create(m, "dict", ident);
+    stopped s = { ident, enter_for_methods(m), enter_for_methods(m), enter_for_methods(m), 0, m };
+    char *half = calloc(1, 200000); /* so his buffer is a large one: all of it fits in there */
+    half[1] = (char)(199997 >> 16); /* and one byte more than there is yet */
+    half[2] = (char)(199997 >> 8 & 0xff);
+    half[3] = (char)(199997 & 0xff);
+    uint64_t in = stats(m).bytes_in;
+    for (size_t at = 0; at < 200000;) {
+        ssize_t n = write(kin_conn_fileno(s.flood), half + at, 200000 - at);
+        CHECK_GT(n, 0);
+        at += (size_t)n;
+    }
+    WAIT_UNTIL(stats(m).bytes_in == in + 200000);
+    s.requests = stats(m).requests;
+    CHECK_OK(kin_shared_dict_apply(dict, kin_str("x"), flood_it, &s));
+    kin_release(hear_return(s.polite));
+    int64_t before_him = kin_as_int(hear_return(s.polite));
+    CHECK_LE(before_him, 200); /* two turns of the other one */
+    hear_failure(s.flood, "#TRACEBACK", "UnpicklingError");
+    for (int i = 1; i <= 600; i++) { /* nothing of it is lost */
+        CHECK_EQ(kin_as_int(hear_return(s.flood)), i);
+    }
+    free(half);
+    kin_conn_free(s.plug);
+    kin_conn_free(s.flood);
+    kin_conn_free(s.polite);
+    kin_manager_free(m);
+}
+
+static int ask_once(void *ctx)
+{
+    const kin_manager *m = ctx;
+    kin_conn *own = enter_for_methods(m);
+    send_request(own, "1", "nothing", kin_tuple());
+    hear_failure(own, "#TRACEBACK", "KeyError");
+    kin_conn_free(own);
+    return 0;
+}
+
+TEST_WITHIN(60, a_rate_holds_back_one_program_and_no_other)
+{
+    char ident[40];
+    kin_shared_dict *dict = NULL;
+    kin_obj n;
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_dict(m, &dict, kin_none()));
+    CHECK_OK(kin_manager_register(m, "dict", kin_shared(dict)));
+    serve_with(m, NULL, (kin_serve_options){ .max_rate = 2 });
+    double began = kin_now();
+    create(m, "dict", ident);
+    kin_conn *conn = enter_for_methods(m);
+    add_often(conn, ident, "n", 500);
+    kin_release(hear_return(conn));
+    kin_release(hear_return(conn));
+    CHECK_GE((int64_t)((kin_now() - began) * 1000), 999); /* two at once, and two more */
+    CHECK_EQ(test_join(test_child(ask_once, m)), 0);
+    CHECK_OK(kin_shared_dict_get(dict, kin_str("n"), &n));
+    CHECK_LT(kin_as_int(n), 500);
+    kin_release(n);
+    kin_conn_free(conn);
+    WAIT_UNTIL(stats(m).clients == 0);
+    kin_manager_free(m);
+}

@@ -98,6 +98,24 @@ TEST(debug_info_tells_of_references)
     CHECK_CONTAINS(kin_as_str(text), ident);
     CHECK_CONTAINS(kin_as_str(text), "refcount=2");
     kin_release(text);
+    for (int i = 0; i < 5; i++) {
+        kin_release(control(m, "create", kin_tuple(kin_str("Lock"))));
+    }
+    text = control(m, "debug_info", kin_tuple());
+    char last[40] = "";
+    int rows = 0;
+    for (const char *at = kin_as_str(text); at != NULL; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, "    ", 4) != 0) { /* "  ident:       refcount=1" */
+            char ident_of_row[40];
+            CHECK_EQ(sscanf(at, " %39[0-9a-f]", ident_of_row), 1);
+            CHECK(strcmp(last, ident_of_row) < 0);
+            snprintf(last, sizeof last, "%s", ident_of_row);
+            rows++;
+        }
+    }
+    CHECK_EQ(rows, 6);
+    kin_release(text);
     kin_manager_free(m);
 }
 

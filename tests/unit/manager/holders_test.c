@@ -75,3 +75,22 @@ TEST(nobody_gives_back_what_is_anothers)
     kin__holders_end(&all);
     kin__objects_end(&objects);
 }
+
+TEST(what_is_booked_comes_at_its_pace_after_a_second_s_worth)
+{
+    all = NULL;
+    kin__holder *h = kin__holder_enter(&all, 0, "host");
+    const int64_t now = 5000000000, pace = 250000000;
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ(kin__holder_book(h, now, pace), 0);
+    }
+    CHECK_EQ(kin__holder_book(h, now, pace), now + pace);
+    CHECK_EQ(kin__holder_book(h, now, pace), now + 2 * pace);
+    CHECK_EQ(kin__holder_book(h, now + 3 * pace, pace), 0); /* its time has come */
+    kin__holder_leave(h);
+    (void)kin__holders_look(&all, NULL, now + 3 * pace);
+    CHECK_PTR(kin__holder_enter(&all, 0, "host"), h); /* nobody is new by connecting anew */
+    kin__holder_leave(h);
+    (void)kin__holders_look(&all, NULL, now + 30 * pace);
+    CHECK_NULL(all);
+}

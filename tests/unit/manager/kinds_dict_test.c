@@ -127,6 +127,9 @@ TEST(what_only_managers_of_ours_ask_for)
     CHECK_STR(said(d, "#NEXT", kin_args(kin_int(0))), "(1, 'a', 6)");
     CHECK_STR(said(d, "#NEXT", kin_args(kin_int(1))), "(2, 'b', 2)");
     CHECK_STR(said(d, "#NEXT", kin_args(kin_int(2))), "None");
+    CHECK_STR(said(d, "#SETDEFAULT", kin_args(kin_str("n"), kin_int(1))), "(True, 1)");
+    CHECK_STR(said(d, "#SETDEFAULT", kin_args(kin_str("n"), kin_int(2))), "(False, 1)");
+    CHECK_STR(said(d, "#SETDEFAULT", kin_args(kin_str("n"))), "KIN_ETYPE");
     end(d);
 }
 

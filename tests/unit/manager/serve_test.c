@@ -1,6 +1,8 @@
 /* The serving thread: its beginning and end, and that nobody holds up the others. */
 #include "unit/manager/raw.h"
 
+#include <fcntl.h>
+#include <kin/process.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/resource.h>
@@ -239,6 +241,70 @@ TEST(stopping_ends_who_waits_for_a_lock_that_another_client_holds)
     kin_conn_free(waits);
     kin_conn_free(holds);
     kin_manager_free(m);
+}
+
+static kin_obj fork_one(kin_obj args)
+{
+    bool by_hand = kin_as_bool(kin_arg(args, 0));
+    pid_t pid = by_hand ? fork() : kin_fork();
+    if (pid == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+    return kin_int(pid);
+}
+
+typedef struct place {
+    char address[64];
+    int ends[2];
+} place;
+
+static int serve_there(void *ctx)
+{
+    const place *at = ctx;
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_register(m, "fork", kin_func(fork_one)));
+    serve_with(m, at->address, (kin_serve_options){ 0 });
+    CHECK_EQ(write(at->ends[1], "x", 1), 1);
+    return kin_manager_join(m, KIN_FOREVER);
+}
+
+static pid_t fork_at(kin_manager *far, bool by_hand)
+{
+    kin_obj pid;
+    CHECK_OK(kin_manager_call(far, "fork", kin_args(kin_bool(by_hand)), &pid));
+    return (pid_t)kin_as_int(pid);
+}
+
+TEST(clients_are_told_of_the_death_of_a_server_whose_children_live)
+{
+    place at;
+    char byte;
+    kin_manager *far = NULL;
+    snprintf(at.address, sizeof at.address, "@kin-manager-test-%d", (int)getpid());
+    CHECK_EQ(pipe2(at.ends, O_CLOEXEC), 0);
+    pid_t server = test_child(serve_there, &at);
+    CHECK_EQ(read(at.ends[0], &byte, 1), 1);
+    kin_connect_options how = { .authkey = SECRET, .authkey_size = strlen(SECRET) };
+    CHECK_OK(kin_manager_connect(&far, at.address, &how));
+    kin_conn *idle = NULL;
+    CHECK_OK(kin_connect(&idle, at.address, &how));
+    pid_t children[] = { fork_at(far, false), fork_at(far, true) };
+    kill(server, SIGKILL);
+    CHECK_EQ(test_join(server), -SIGKILL);
+    CHECK(is_over(idle));
+    kin_obj none;
+    CHECK_ERROR(kin_manager_call(far, "fork", kin_args(), &none), KIN_EEOF);
+    CHECK(kin_connect(&idle, at.address, &how) < 0); /* nobody listens there */
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(kill(children[i], 0), 0); /* it is there */
+        kill(children[i], SIGKILL);
+    }
+    close(at.ends[0]);
+    close(at.ends[1]);
+    kin_conn_free(idle);
+    kin_manager_free(far);
 }
 
 TEST(a_forked_child_frees_its_copy_and_the_manager_serves_on)

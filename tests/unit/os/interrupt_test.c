@@ -171,6 +171,71 @@ TEST(behind_a_shield_nobody_is_told)
     close_ends();
 }
 
+/* ---- one thread's own word --------------------------------------------------------------------- */
+
+struct own {
+    struct thread of;
+    _Atomic uint32_t word;
+    bool only;
+};
+
+static void *sleep_by_own_word(void *ctx)
+{
+    struct own *o = ctx;
+    kin__os_interrupt_by(&o->word, o->only);
+    sleep_there(&o->of);
+    if (kin__os_interrupt_is_due()) { /* once */
+        o->of.rv = 0;
+    }
+    kin__os_interrupt_by(NULL, false);
+    return NULL;
+}
+
+TEST(a_word_of_its_own_interrupts_one_thread_in_each_of_its_sleeps)
+{
+    open_ends();
+    for (int i = 0; i < 2 * SLEEPERS; i++) {
+        struct own one = { .of.sleep = sleepers[i % SLEEPERS], .only = i >= SLEEPERS };
+        struct own other = one;
+        CHECK_EQ(pthread_create(&one.of.thread, NULL, sleep_by_own_word, &one), 0);
+        CHECK_EQ(pthread_create(&other.of.thread, NULL, sleep_by_own_word, &other), 0);
+        WAIT_UNTIL(one.of.tid != 0 && test_is_asleep(one.of.tid));
+        WAIT_UNTIL(other.of.tid != 0 && test_is_asleep(other.of.tid));
+        kin__os_interrupt_at(&one.word);
+        pthread_join(one.of.thread, NULL);
+        CHECK_EQ(one.of.rv, -EINTR);
+        CHECK(!kin__os_interrupt_is_due());
+        kin__os_interrupt_at(&other.word);
+        pthread_join(other.of.thread, NULL);
+        CHECK_EQ(other.of.rv, -EINTR);
+    }
+    close_ends();
+}
+
+TEST(by_its_own_word_only_means_not_with_the_process)
+{
+    _Atomic uint32_t own = 0;
+    open_ends();
+    kin__os_interrupt_by(&own, true);
+    kin__os_interrupt();
+    for (int i = 0; i < SLEEPERS; i++) {
+        CHECK_EQ(sleepers[i](kin__os_now() + SOON), -ETIMEDOUT);
+    }
+    kin__os_interrupt_at(&own);
+    CHECK_EQ(sleep_on_word(KIN__NEVER), -EINTR);
+    CHECK_EQ(sleep_on_word(kin__os_now() + SOON), -ETIMEDOUT);
+    kin__os_interrupt_again();
+    CHECK_EQ(sleep_on_word(KIN__NEVER), -EINTR);
+    kin__os_interrupt_by(NULL, false);
+    CHECK_EQ(sleep_on_word(KIN__NEVER), -EINTR); /* that of the process */
+    kin__os_interrupt_by(&own, false);
+    CHECK_EQ(sleep_on_word(KIN__NEVER), -EINTR); /* it is 1 */
+    kin__os_interrupt();
+    CHECK_EQ(sleep_on_word(KIN__NEVER), -EINTR);
+    kin__os_interrupt_by(NULL, false);
+    close_ends();
+}
+
 /* ---- threads and children -------------------------------------------------------------------- */
 
 static void *be_born_later(void *unused)
