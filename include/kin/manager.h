@@ -167,8 +167,8 @@ KIN_API int kin_proxy_call(const void *proxy, const char *method, kin_obj args,
 /* Between these two, calls of kin_proxy_call by this thread on proxies of that manager are sent
  * without waiting, and their *ret_result are set until the end, in which also all failures are: an
  * error object each. What would be a proxy comes as a token (kin_is_token). Other calls by this
- * thread on that manager say KIN_ESTATE meanwhile, also a second begin; free no proxy of it then.
- * How many failed. */
+ * thread on that manager say KIN_ESTATE meanwhile, also a second begin; a proxy that is freed
+ * meanwhile gives its reference back in its turn. How many failed. */
 KIN_API int kin_manager_begin_batch(kin_manager *manager);
 KIN_API int64_t kin_manager_end_batch(kin_manager *manager);
 

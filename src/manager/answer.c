@@ -36,13 +36,6 @@ static kin_obj as_exception(kin_obj error)
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-static void set_header(char *bytes, size_t size)
-{
-    for (size_t i = 0; i < HEADER; i++) {
-        bytes[i] = (char)(unsigned char)(size >> (HEADER - 1 - i) * 8);
-    }
-}
-
 /* The reply is given. */
 static int dump(kin_obj reply, char **ret_bytes, size_t *ret_size)
 {
@@ -55,7 +48,7 @@ static int dump(kin_obj reply, char **ret_bytes, size_t *ret_size)
         kin__os_free(bytes);
         return kin__fail(KIN_ERANGE, "an answer of %zu bytes", *ret_size);
     }
-    set_header(bytes, *ret_size - HEADER);
+    (void)kin__framing_put((char *)bytes + HEADER, *ret_size - HEADER);
     *ret_bytes = bytes;
     return 0;
 }

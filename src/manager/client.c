@@ -15,10 +15,10 @@
 #include <string.h>
 
 #define LEAST 4096u /* bytes of a buffer */
+#define EARLY 8     /* answers of many: so that he has something to do meanwhile */
 #define UNREAD 262144u
 #define TOGETHER 65536u /* small answers go in one piece */
-#define LONG_FRAME UINT32_C(0xffffffff)
-#define TURN 100u /* requests: R4; more than a batch of ours has under way */
+#define TURN 100u       /* requests: R4; more than a batch of ours has under way */
 #define TURN_BYTES 65536u
 #define TURN_TIME 1000000 /* ns */
 #define NEXT_TURN 1       /* as `resumes`: it is always over */
@@ -251,45 +251,6 @@ static void flush(kin__client *c)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static uint64_t number_at(const char *at, size_t size)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < size; i++) {
-        n = n << 8 | (unsigned char)at[i];
-    }
-    return n;
-}
-
-typedef struct frame {
-    const char *body;
-    size_t size;
-    size_t whole; /* with its header */
-} frame;
-
-/* 1: there is one; 0: not all of it; -1: it is too large, or none. */
-static int frame_at(const kin__client *c, frame *ret)
-{
-    size_t have = c->have - c->from;
-    size_t header = 4;
-    if (have < header) {
-        return 0;
-    }
-    const char *at = c->in + c->from;
-    uint64_t size = number_at(at, header);
-    if (size == LONG_FRAME) {
-        header = 12;
-        size = have >= header ? number_at(at + 4, 8) : 0;
-    }
-    if (have < header) {
-        return 0;
-    }
-    if (size > c->server->max_message) {
-        return -1;
-    }
-    *ret = (frame){ at + header, (size_t)size, header + (size_t)size };
-    return have >= ret->whole;
-}
-
 static bool may_be_read(const kin__client *c) /* R1, R4 */
 {
     return !c->dead && !c->ending && c->call == NULL && c->out_size <= UNREAD && c->resumes == 0;
@@ -330,13 +291,16 @@ static void close_gap(kin__client *c)
 static void take_frames(kin__client *c)
 {
     turn t = { .ends = kin__os_now() + TURN_TIME, .from = c->from };
-    frame f;
+    kin__frame f;
     int rv = 1;
-    while (rv > 0 && may_be_read(c)) {
-        rv = frame_at(c, &f);
+    while (rv > 0 && c->have > c->from && may_be_read(c)) {
+        rv = kin__framing_look(c->in + c->from, c->have - c->from, c->server->max_message, &f);
         if (rv > 0 && may_ask(c, &t)) {
             kin__client_asks(c, f.body, f.size);
             c->from += f.whole;
+            if (t.requests == EARLY) {
+                flush(c);
+            }
         }
     }
     if (rv < 0) {
@@ -400,12 +364,14 @@ static void receive(kin__client *c)
 
 void kin__client_go_on(kin__client *c)
 {
-    frame f;
+    kin__frame f;
     c->turn = c->resumes == 0 ? c->server->turn : c->turn;
     take_frames(c);
     flush(c);
-    if (may_be_read(c) && frame_at(c, &f) != 0) { /* it was held back by R1 */
-        c->resumes = NEXT_TURN;
+    size_t have = c->have - c->from;
+    if (have > 0 && may_be_read(c) &&
+        kin__framing_look(c->in + c->from, have, c->server->max_message, &f) != 0) {
+        c->resumes = NEXT_TURN; /* it was held back by R1 */
     }
     let_go_of_room(c);
     if (c->ending && c->call == NULL && c->out == NULL) {

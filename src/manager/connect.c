@@ -116,12 +116,12 @@ int kin_manager_begin_batch(kin_manager *manager)
 {
     kin__link *link = NULL;
     int rv = find_link(manager, "kin_manager_begin_batch", &link);
-    return rv < 0 ? rv : kin__link_begin(link);
+    return rv < 0 ? rv : kin__batch_begin(link);
 }
 
 int64_t kin_manager_end_batch(kin_manager *manager)
 {
     kin__link *link = NULL;
     int rv = find_link(manager, "kin_manager_end_batch", &link);
-    return rv < 0 ? rv : kin__link_end(link);
+    return rv < 0 ? rv : kin__batch_end(link);
 }

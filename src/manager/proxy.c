@@ -138,10 +138,10 @@ static void drop_parts(kin__proxy *proxy)
     kin__os_free(proxy);
 }
 
-static int count_reference(kin__link *link, const char *method, const char *ident)
+static int add_reference(kin__link *link, const char *ident)
 {
     kin_obj unused;
-    kin__request request = { .method = method, .args = kin_tuple(kin_str(ident)) };
+    kin__request request = { .method = "incref", .args = kin_tuple(kin_str(ident)) };
     int rv = kin__link_ask(link, &request, &unused);
     if (rv == 0) {
         kin_release(unused);
@@ -211,8 +211,9 @@ void kin__proxy_free(void *thing)
     kin__proxy *proxy = thing;
     unlist(proxy);
     kin__local_leave(proxy);
-    if (proxy->pid == kin__os_getpid() && !kin__link_is_batch(proxy->link)) {
-        (void)count_reference(proxy->link, "decref", proxy->ident); /* or it is gone as a whole */
+    if (proxy->pid == kin__os_getpid()) { /* if that fails, all are gone */
+        kin__link_tell(proxy->link, &(kin__request){ .method = "decref",
+                                                     .args = kin_tuple(kin_str(proxy->ident)) });
     }
     drop_parts(proxy);
 }
@@ -285,7 +286,7 @@ static int from_token(kin_obj o, void *ctx, kin_obj *ret)
     }
     kin__proxy *proxy;
     const char *ident = kin_as_str(kin_at(o, 2));
-    rv = rv < 0 ? rv : count_reference(link, "incref", ident);
+    rv = rv < 0 ? rv : add_reference(link, ident);
     if (rv < 0) {
         kin_release(names);
         return rv;
@@ -337,11 +338,12 @@ int kin__proxy_ask(const kin__proxy *proxy, const char *method, kin_obj args, do
     return rv;
 }
 
-static int ask_in_batch(const kin__proxy *proxy, const char *method, kin_obj args, kin_obj *ret)
+static int ask_in_batch(const kin__proxy *proxy, kin__wire *batch, const char *method, kin_obj args,
+                        kin_obj *ret)
 {
     kin__request request = { .ident = proxy->ident, .method = method };
     int rv = outbound(proxy->link, args, &request.args);
-    return rv < 0 ? rv : kin__link_send(proxy->link, &request, ret);
+    return rv < 0 ? rv : kin__batch_add(proxy->link, batch, &request, ret);
 }
 
 int kin_proxy_call(const void *proxy, const char *method, kin_obj args, kin_obj *ret_result)
@@ -353,8 +355,9 @@ int kin_proxy_call(const void *proxy, const char *method, kin_obj args, kin_obj 
                          proxy);
     }
     const kin__proxy *p = proxy;
-    if (kin__link_is_batch(p->link)) {
-        return ask_in_batch(p, method, args, ret_result);
+    kin__wire *batch = kin__batch_of(p->link);
+    if (batch != NULL) {
+        return ask_in_batch(p, batch, method, args, ret_result);
     }
     int rv = kin__proxy_ask(p, method, args, 0, &result);
     if (rv == 0 && ret_result != NULL) {

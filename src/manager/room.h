@@ -9,6 +9,22 @@
 #include <kin/pickle.h>
 #include <pthread.h>
 
+/* ---- frames (framing.c) ---------------------------------------------------------------------- */
+
+typedef struct kin__frame {
+    const char *body;
+    size_t size;
+    size_t whole; /* with its header; 0: that is not known yet */
+} kin__frame;
+
+/* 1: there is one; 0: not all of it is there; KIN_ERANGE, without a sentence: it is larger than
+ * `most`. */
+int kin__framing_look(const char *bytes, size_t have, size_t most, kin__frame *ret);
+
+/* The header before a body; where it begins. There is room for that. */
+#define KIN__FRAME_HEADER 12
+char *kin__framing_put(char *body, size_t size);
+
 /* ---- a manager elsewhere (link.c) -------------------------------------------------------------
  *
  * A link is the way to a manager: where it is, its key, and a connection for each thread that uses
@@ -43,11 +59,17 @@ typedef struct kin__request {
 } kin__request;
 int kin__link_ask(kin__link *link, const kin__request *request, kin_obj *ret);
 
-/* The same in two halves, for many in a row: send, and take the next answer. */
-int kin__link_begin(kin__link *link);
-int kin__link_send(kin__link *link, const kin__request *request, kin_obj *ret_place);
-int64_t kin__link_end(kin__link *link);
-bool kin__link_is_batch(kin__link *link);
+/* The same to the manager itself, and nobody waits for the answer, if it is one of ours. */
+void kin__link_tell(kin__link *link, const kin__request *request);
+
+/* Many in a row (batch.c): this thread's batch, NULL if it has begun none; each result has its
+ * place (NULL: nowhere) at the latest in the end. How many have failed, or a code. */
+typedef struct kin__wire kin__wire;
+int kin__batch_begin(kin__link *link);
+kin__wire *kin__batch_of(kin__link *link);
+int kin__batch_add(kin__link *link, kin__wire *batch, const kin__request *request,
+                   kin_obj *ret_place);
+int64_t kin__batch_end(kin__link *link);
 
 /* From now on the verbs of other rooms know proxies (remote.c). */
 void kin__remote_begin(void);

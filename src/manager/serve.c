@@ -278,20 +278,43 @@ static void end_all(kin__server *server)
     kin__holders_end(&server->holders);
 }
 
+typedef struct turn {
+    const kin__server *server;
+    kin__happened events[EVENTS];
+    int n;
+} turn;
+
+static bool look(void *ctx)
+{
+    turn *t = ctx;
+    t->n = kin__os_watch_wait(t->server->watch, t->events, EVENTS, 0);
+    return t->n != 0;
+}
+
+/* Who has just had something to do looks for more busily for a moment: a client who gets his answer
+ * asks for the next thing sooner than a sleep would last. */
+static void wait_for_events(turn *t, int64_t until)
+{
+    bool had = t->n > 0;
+    t->n = 0;
+    if (!had || until <= kin__os_now() || !kin__spin_aside(look, t)) {
+        t->n = kin__os_watch_wait(t->server->watch, t->events, EVENTS, until);
+    }
+}
+
 static void serve(void *ctx)
 {
     kin__server *server = ctx;
+    turn t = { .server = server };
     server->thread = kin__os_thread_self();
     atomic_store(&server->started, true);
     int64_t resumes = KIN__NEVER;
     while (!atomic_load(&server->over)) {
-        kin__happened events[EVENTS];
         int64_t until = tidy(server);
-        int n =
-            kin__os_watch_wait(server->watch, events, EVENTS, resumes < until ? resumes : until);
+        wait_for_events(&t, resumes < until ? resumes : until);
         server->turn++;
-        for (int i = 0; i < n; i++) {
-            act_on(server, &events[i]);
+        for (int i = 0; i < t.n; i++) {
+            act_on(server, &t.events[i]);
         }
         resumes = give_turns(server);
     }

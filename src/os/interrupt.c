@@ -23,8 +23,6 @@
  *       up.
  *   R4  A shield defers it: who cannot be cut short is not told, and what he sleeps in is a plain
  *       sleep. It is told to the next one who can.
- *   R8  A thread may have a word of its own, which interrupts it as an epoch does, beside that or
- *       instead of it: so one thread is interrupted and no other (kin__os_interrupt_by).
  *   R5  What runs in the signal handler are system calls and lock-free atomics.
  *   R6  A seat's number may have been closed by who closes all he finds, and be another's: so
  *       whether it is one is asked of the kernel before we sit down, ring, read from it, or close
@@ -32,6 +30,8 @@
  *   R7  Where the kernel has no futex_waitv (before 5.16, emulators), or no more descriptors,
  *       sleeps are cut into slices: but only once the process was interrupted, or handles SIGINT.
  *       There the first interruption of one that does not is heard by sleeps that begin after it.
+ *   R8  A thread may have a word of its own, which interrupts it as an epoch does, beside that or
+ *       instead of it: so one thread is interrupted and no other (kin__os_interrupt_by).
  *
  * Measured: a sleep on two words costs 0.17 us more than one on a single word, of 1.3; a seat in
  * poll nothing that could be told from noise.

@@ -141,7 +141,7 @@ bool kin__os_interrupt_is_due(void);
 bool kin__os_interrupted(void);
 void kin__os_interrupt_again(void);
 
-/* From now on this thread, and no other, is interrupted when kin__os_interrupt_at makes *word 1, too;
+/* From now on this thread, and no other, is interrupted by kin__os_interrupt_at(word), too;
  * `only`: and not with the process. NULL: as ever. */
 void kin__os_interrupt_by(_Atomic uint32_t *word, bool only);
 void kin__os_interrupt_at(_Atomic uint32_t *word);
@@ -332,9 +332,9 @@ int kin__os_stream_look(int fd, kin__stream_info *ret);
  * reads. */
 int kin__os_stream_pair(bool duplex, int ret_ends[2]);
 
-/* Until it can be read or written, or is at its end: 0, -ETIMEDOUT, -EBADF, -EINTR this process was
- * interrupted. */
-enum kin__direction { KIN__READ, KIN__WRITE };
+/* Until it can be read or written, or either of them, or is at its end: 0, -ETIMEDOUT, -EBADF,
+ * -EINTR this process was interrupted. */
+enum kin__direction { KIN__READ, KIN__WRITE, KIN__EITHER };
 int kin__os_stream_wait(int fd, enum kin__direction direction, int64_t deadline);
 
 /* How many bytes of a socket were read, 0 at its end. -EAGAIN when there are none and we are not to

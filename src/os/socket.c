@@ -96,7 +96,9 @@ int kin__os_stream_pair(bool duplex, int ret_ends[2])
 
 int kin__os_stream_wait(int fd, enum kin__direction direction, int64_t deadline)
 {
-    short events = direction == KIN__READ ? POLLIN : POLLOUT;
+    short events = direction == KIN__READ    ? POLLIN
+                   : direction == KIN__WRITE ? POLLOUT
+                                             : POLLIN | POLLOUT;
     struct pollfd polled[1 + 1] = { { .fd = fd, .events = events } };
     int rv = kin__os_poll_until(polled, 1, deadline);
     return rv < 0 ? rv : polled[0].revents & POLLNVAL ? -EBADF : 0;

@@ -7,6 +7,7 @@
  * if it makes something; one that waits is given up.
  *
  *     how | size | a request | size | a request | ...     how: 1: calls of methods; 2: one of ours
+ *     how | n | n bytes | n | n bytes | ...               4: they come as bytes, headers included
  *
  * Rules.
  *   R1  Each request has one answer (shutdown: two), or ends the connection.
@@ -21,9 +22,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { REQUEST_NAMED = 1, REQUEST_KIN = 2 };
+enum { REQUEST_NAMED = 1, REQUEST_KIN = 2, REQUEST_BYTES = 4 };
 
 typedef struct request_world {
     kin__server server;
@@ -213,14 +215,58 @@ static inline void request_ask(request_world *w, kin__client *client, const void
     request_must(n == 1 || n == 2, "not one answer");
 }
 
+/* ---- the same as bytes, through the socket --------------------------------------------------- */
+
+static inline void request_hear_all(int other)
+{
+    char bytes[4096];
+    while (recv(other, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
+    }
+}
+
+/* All that can be done with what has come. */
+static inline void request_go_on(request_world *w, kin__client *client, int other)
+{
+    while (!client->dead && (client->call != NULL || client->resumes != 0 || client->out != NULL)) {
+        w->server.turn++;
+        request_do_jobs(w);
+        request_must(client->call == NULL, "a call is left");
+        (void)kin__client_turn(client, KIN__NEVER);
+        if (!client->dead) {
+            kin__client_go_on(client);
+        }
+        request_hear_all(other);
+    }
+}
+
+static inline void request_send_bytes(request_world *w, kin__client *client, int other,
+                                      const uint8_t *data, size_t size)
+{
+    while (size > 1 && !client->dead) {
+        size_t n = data[0] < size - 1 ? data[0] : size - 1;
+        (void)send(other, data + 1, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        kin__client_event(client, KIN__CAN_READ);
+        request_go_on(w, client, other);
+        request_must(client->room <= 2 * w->server.max_message, "a buffer beyond its bound");
+        data += 1 + n;
+        size -= 1 + n;
+    }
+    w->requests += (unsigned)atomic_load(&w->server.requests);
+}
+
 /* ---- all together --------------------------------------------------------------------------- */
 
 static inline void request_send_all(request_world *w, const uint8_t *data, size_t size)
 {
     int other;
     kin__client *client = request_enter(w, &other, data[0]);
+    unsigned how = data[0];
     data++;
     size--;
+    if (how & REQUEST_BYTES) {
+        request_send_bytes(w, client, other, data, size);
+        size = 0;
+    }
     for (size_t most = size; size >= 2 && !client->dead && !client->ending;) {
         size_t n = (size_t)data[0] << 8 | data[1];
         n = n < size - 2 ? n : size - 2;

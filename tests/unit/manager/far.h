@@ -18,6 +18,16 @@ UNUSED static kin_manager *connect_to(const kin_manager *here)
     return connect_with(here, (kin_connect_options){ 0 });
 }
 
+/* A manager that serves, with a dict in it. */
+UNUSED static kin_manager *with_dict(kin_shared_dict **ret)
+{
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_dict(m, ret, kin_none()));
+    CHECK_OK(kin_manager_register(m, "dict", kin_shared(*ret)));
+    serve(m);
+    return m;
+}
+
 /* What is registered there under a name. */
 UNUSED static kin_obj call_for(kin_manager *far, const char *name)
 {

@@ -16,7 +16,7 @@ static kin_manager *with_queue_and_dict(void)
 
 static void finish(kin_manager *far, kin_manager *m)
 {
-    CHECK_EQ(kin_manager_number_of_objects(m), 0); /* all were given back */
+    CHECK_EQ(kin_manager_number_of_objects(far), 0); /* all were given back */
     kin_manager_free(far);
     kin_manager_free(m);
 }
@@ -160,6 +160,53 @@ TEST(a_forked_child_uses_its_copy_and_gives_nothing_back)
     kin_obj o = call_for(far, "queue");
     CHECK_EQ(test_join(test_child(use_copy, &o)), 0);
     CHECK_EQ(kin_queue_qsize(kin_as(kin_queue, o)), 1);
+    kin_release(o);
+    finish(far, m);
+}
+
+TEST(a_manager_that_is_freed_has_given_all_back)
+{
+    kin_manager *m = with_queue_and_dict();
+    for (int i = 0; i < 100; i++) {
+        kin_manager *far = connect_to(m);
+        kin_shared_dict *dict;
+        CHECK_OK(kin_manager_dict(far, &dict, kin_none()));
+        kin_release(call_for(far, "queue"));
+        kin_manager_free(far); /* and the dict with it */
+        CHECK_EQ(kin_manager_number_of_objects(m), 0);
+    }
+    kin_manager_free(m);
+}
+
+TEST(a_proxy_costs_one_request_and_its_release_another_one)
+{
+    kin_manager *m = with_queue_and_dict(), *far = connect_to(m);
+    kin_manager_info before = stats(m);
+    for (int i = 0; i < 1000; i++) { /* more than are ever owed */
+        kin_release(call_for(far, "queue"));
+    }
+    CHECK_EQ(kin_manager_number_of_objects(far), 0);
+    CHECK_EQ(stats(m).requests - before.requests, 2001);
+    finish(far, m);
+}
+
+TEST(a_proxy_that_is_freed_in_a_batch_gives_its_reference_back_with_it)
+{
+    kin_manager *m = with_queue_and_dict(), *far = connect_to(m);
+    kin_obj sizes[2], o = call_for(far, "dict"), held[400];
+    for (int i = 0; i < 400; i++) { /* more than there is room for */
+        held[i] = call_for(far, "queue");
+    }
+    CHECK_OK(kin_manager_begin_batch(far));
+    CHECK_OK(kin_proxy_call(kin_as(kin_shared_dict, o), "__len__", kin_args(), &sizes[0]));
+    for (int i = 0; i < 400; i++) {
+        kin_release(held[i]);
+    }
+    CHECK_OK(kin_proxy_call(kin_as(kin_shared_dict, o), "__len__", kin_args(), &sizes[1]));
+    CHECK_EQ(kin_manager_end_batch(far), 0);
+    CHECK_EQ(kin_as_int(sizes[0]), 1);
+    CHECK_EQ(kin_as_int(sizes[1]), 1);
+    CHECK_EQ(kin_manager_number_of_objects(far), 1);
     kin_release(o);
     finish(far, m);
 }

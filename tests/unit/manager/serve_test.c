@@ -323,3 +323,27 @@ TEST(a_forked_child_frees_its_copy_and_the_manager_serves_on)
     kin_conn_free(conn);
     kin_manager_free(m);
 }
+
+static int64_t processor_time(void)
+{
+    struct rusage used;
+    CHECK_EQ(getrusage(RUSAGE_SELF, &used), 0);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
+           used.ru_stime.tv_usec;
+}
+
+TEST(an_idle_manager_sleeps_after_its_last_request)
+{
+    kin_manager *m = new_manager();
+    serve(m);
+    kin_conn *conn = enter_for_methods(m);
+    for (int i = 0; i < 100; i++) {
+        send_request(conn, "1", "nothing", kin_tuple());
+        hear_failure(conn, "#TRACEBACK", "KeyError");
+    }
+    int64_t before = processor_time();
+    CHECK_OK(kin_sleep(0.5));
+    CHECK_LT(processor_time() - before, 100000);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}

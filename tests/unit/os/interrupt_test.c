@@ -171,7 +171,7 @@ TEST(behind_a_shield_nobody_is_told)
     close_ends();
 }
 
-/* ---- one thread's own word --------------------------------------------------------------------- */
+/* ---- one thread's own word ------------------------------------------------------------------ */
 
 struct own {
     struct thread of;
