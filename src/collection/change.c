@@ -20,9 +20,15 @@
  *   R5  Of a tree the root is given first and freed last: so who has to free what was given, or to
  *       go on freeing, finds all of it from the root.
  *   R6  Beyond its room nothing is listed; the list is too long then, and is not done.
+ *   R7  To write one word where no block comes or goes, a lane is enough. There are some, so that
+ *       such writers do not take each other's cache lines. Who has a lane looks whether the lock
+ *       is free; who has the lock waits until each lane was: one of the two sees the other.
+ *   R8  Lanes are made free before a new collection's lock is. So a lane that is still ours when
+ *       the lock was free is of this collection, not of one that was freed here.
  *
  * Death. In IDLE: what was prepared is freed by the sweep of the dead. In GIVING: the next holder
  * frees what was given, the sweep the rest. In DOING or FREEING: the next holder does that again.
+ * In a lane: the word is written or not, and the next one to have the lock frees the lane.
  *
  * Not here. The lock (sync/mutex.c), what is changed (list.c, table.c).
  */
@@ -71,14 +77,17 @@ static void enter(kin__change *c, uint32_t phase)
     atomic_store_explicit(&c->phase, phase, memory_order_release); /* R1; pairs with the lock */
 }
 
+/* Trees are rare: their cache line is not taken from other writers without need. */
 static void forget(kin__change *c)
 {
     set_count(&c->writes, 0);
     set_count(&c->news, 0);
     set_count(&c->deads, 0);
-    set(&c->new_tree, 0);
-    set(&c->dead_tree, 0);
-    set(&c->dead_index, 0);
+    if ((get(&c->new_tree) | get(&c->dead_tree) | get(&c->dead_index)) != 0) {
+        set(&c->new_tree, 0);
+        set(&c->dead_tree, 0);
+        set(&c->dead_index, 0);
+    }
 }
 
 /* ---- the list ------------------------------------------------------------------------------- */
@@ -278,20 +287,37 @@ static uint64_t our_word(void)
     return self == KIN__NOBODY ? 0 : kin__mutex_word(self, kin__this_thread());
 }
 
-static int wait_for(kin__change *c, kin__type type, uint64_t mine, const char *what)
+static int wait_for(kin__mutex *mutex, kin__type type, uint64_t mine, const char *what)
 {
-    if (kin__mutex_is_held_by(atomic_load(&c->lock.word), mine)) {
+    if (kin__mutex_is_held_by(atomic_load(&mutex->word), mine)) {
         return kin__fail(KIN_EDEADLK, "%s is being changed by this thread, in kin_..._apply", what);
     }
-    return kin__mutex_wait(&c->lock, type, mine, KIN__NEVER, what);
+    return kin__mutex_wait(mutex, type, mine, KIN__NEVER, what);
 }
 
-static void release(kin__change *c)
+static void release(kin__mutex *mutex)
 {
     uint64_t mine = our_word();
-    uint64_t seen = atomic_load(&c->lock.word);
-    while (kin__mutex_is_held_by(seen, mine) && !kin__mutex_release(&c->lock, &seen)) {
+    uint64_t seen = atomic_load(&mutex->word);
+    while (kin__mutex_is_held_by(seen, mine) && !kin__mutex_release(mutex, &seen)) {
     }
+}
+
+/* R7 */
+static int empty_lanes(kin__change *c, kin__type type, uint64_t mine, const char *what)
+{
+    for (unsigned i = 0; i < KIN__CHANGE_LANES; i++) {
+        kin__mutex *lane = &c->lane[i].mutex;
+        uint64_t seen = atomic_load(&lane->word);
+        int rv = seen == 0 ? 0 : wait_for(lane, type, mine, what);
+        if (rv < 0) {
+            return rv;
+        }
+        if (seen != 0) {
+            release(lane);
+        }
+    }
+    return 0;
 }
 
 int kin__change_begin(kin__change *c, kin__type type, const char *what)
@@ -302,18 +328,24 @@ int kin__change_begin(kin__change *c, kin__type type, const char *what)
         return rv < 0 ? rv : kin__failure();
     }
     if (!kin__mutex_take_free(&c->lock, mine)) {
-        rv = wait_for(c, type, mine, what);
+        rv = wait_for(&c->lock, type, mine, what);
     } else if (kin__head_check(c, type, what) < 0) {
-        release(c);
+        release(&c->lock);
         rv = kin__fail(KIN_ECLOSED, "%s was freed meanwhile", what);
+    }
+    if (rv < 0) {
+        return rv;
     }
     if (rv == KIN_OWNER_DIED) {
         recover(c);
     }
-    if (rv >= 0) {
-        forget(c);
+    rv = empty_lanes(c, type, mine, what);
+    if (rv < 0) {
+        release(&c->lock);
+        return rv;
     }
-    return rv < 0 ? rv : 0;
+    forget(c);
+    return 0;
 }
 
 void kin__change_end(kin__change *c)
@@ -321,7 +353,38 @@ void kin__change_end(kin__change *c)
     if (count_news(c) + get(&c->new_tree) != 0) {
         kin__change_undo(c);
     }
-    release(c);
+    release(&c->lock);
+}
+
+/* ---- lanes ---------------------------------------------------------------------------------- */
+
+static bool is_free(const kin__change *c)
+{
+    return atomic_load(&c->lock.word) == 0;
+}
+
+kin__mutex *kin__change_enter_lane(kin__change *c)
+{
+    uint64_t mine = is_free(c) ? our_word() : 0;
+    for (unsigned i = 0; i < KIN__CHANGE_LANES && mine != 0; i++) {
+        uint64_t first = kin__mutex_holder(mine) + kin__mutex_thread(mine);
+        kin__mutex *lane = &c->lane[(first + i) % KIN__CHANGE_LANES].mutex;
+        if (!kin__mutex_take_free(lane, mine)) {
+            continue;
+        }
+        KIN__STEP("change.lane");
+        if (is_free(c) && atomic_load(&lane->word) == mine) { /* R7; R8 */
+            return lane;
+        }
+        release(lane);
+        return NULL;
+    }
+    return NULL;
+}
+
+void kin__change_leave_lane(kin__mutex *lane)
+{
+    release(lane);
 }
 
 /* ---- the beginning and the end -------------------------------------------------------------- */
@@ -330,7 +393,10 @@ void kin__change_init(kin__change *c, kin__type type)
 {
     enter(c, IDLE);
     forget(c);
-    kin__mutex_begin(&c->lock, type);
+    for (unsigned i = 0; i < KIN__CHANGE_LANES; i++) {
+        kin__mutex_begin(&c->lane[i].mutex, type);
+    }
+    kin__mutex_begin(&c->lock, type); /* R8 */
 }
 
 /* Whether it had ended, and who ended it was killed before he freed the block. The ref was taken

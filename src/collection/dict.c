@@ -16,29 +16,44 @@ static int make_key(const kin__on *on, kin_obj object, kin__key *ret)
     return rv < 0 ? rv : kin__key_make(on->table, object, on->verb, ret);
 }
 
-static int step_with(const kin__on *on, const kin__key *key, kin__table_step step, void *ctx)
+typedef struct course {
+    kin__table_next_word next; /* NULL: it takes the lock in any case */
+    kin__table_step step;
+    void *ctx;
+} course;
+
+static int step_with(const kin__on *on, const kin__key *key, const course *how)
 {
+    kin__glance glance;
+    kin__table_glance(on, key, &glance);
+    if (how->next != NULL && kin__table_renew(on, &glance, how->next, how->ctx)) {
+        return 0;
+    }
     int rv = kin__table_enter(on);
     if (rv < 0) {
         return rv;
     }
-    kin__spot spot;
-    rv = kin__table_find(on, key, &spot);
-    rv = rv < 0 ? rv : step(on, key, rv == KIN__FOUND ? &spot : NULL, ctx);
+    rv = kin__table_find_again(on, key, &glance);
+    rv = rv < 0 ? rv : how->step(on, key, rv == KIN__FOUND ? &glance.spot : NULL, how->ctx);
     kin__table_leave(on);
+    return rv;
+}
+
+static int find_and_step(const kin__on *on, kin_obj object, const course *how)
+{
+    kin__key key;
+    int rv = make_key(on, object, &key);
+    if (rv == 0) {
+        rv = step_with(on, &key, how);
+        kin__key_done(&key);
+    }
+    kin__obj_drop(object);
     return rv;
 }
 
 int kin__dict_step(const kin__on *on, kin_obj object, kin__table_step step, void *ctx)
 {
-    kin__key key;
-    int rv = make_key(on, object, &key);
-    if (rv == 0) {
-        rv = step_with(on, &key, step, ctx);
-        kin__key_done(&key);
-    }
-    kin__obj_drop(object);
-    return rv;
+    return find_and_step(on, object, &(const course){ .step = step, .ctx = ctx });
 }
 
 static int fail_missing(const kin__on *on)
@@ -97,6 +112,13 @@ static int put_word(const kin__on *on, const kin__key *key, const kin__spot *spo
     return spot == NULL ? kin__table_insert(on, key, given) : kin__table_replace(on, spot, given);
 }
 
+static bool put_small(uint64_t old, void *ctx, uint64_t *ret_word)
+{
+    (void)old;
+    *ret_word = *(uint64_t *)ctx;
+    return *ret_word & KIN__WORD_SMALL;
+}
+
 /* Under the lock, where the object is not known sooner. */
 static int put_object(const kin__on *on, const kin__key *key, const kin__spot *spot, kin_obj object)
 {
@@ -115,7 +137,7 @@ int kin__dict_set(const kin__on *on, kin_obj key, kin_obj value)
         kin__obj_drop(key);
         return rv;
     }
-    rv = kin__dict_step(on, key, put_word, &word);
+    rv = find_and_step(on, key, &(const course){ put_small, put_word, &word });
     kin__value_drop(word);
     return rv;
 }
@@ -176,6 +198,24 @@ static int put_sum(const kin__on *on, const kin__key *key, const kin__spot *spot
         kin_release(sum);
     }
     return rv;
+}
+
+/* Of ints, as long as they stay small. */
+static bool put_small_sum(uint64_t old, void *ctx, uint64_t *ret_word)
+{
+    exchange *x = ctx;
+    kin_obj was = kin_none();
+    if (kin_type_of(x->given) != KIN_TYPE_INT || kin__value_read(old, &was) != 1 ||
+        kin_type_of(was) != KIN_TYPE_INT ||
+        kin__sum(was, x->given, "kin_shared_dict_add", &x->out) < 0) {
+        return false;
+    }
+    if (kin__value_make_small(x->out, ret_word)) {
+        return true;
+    }
+    kin_release(x->out);
+    x->out = kin_none();
+    return false;
 }
 
 static int put_if_equal(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
@@ -290,7 +330,7 @@ int kin_shared_dict_add(kin_shared_dict *dict, kin_obj key, kin_obj delta, kin_o
     if (rv < 0) {
         kin__obj_drop(key);
     } else {
-        rv = kin__dict_step(&on, key, put_sum, &x);
+        rv = find_and_step(&on, key, &(const course){ put_small_sum, put_sum, &x });
     }
     if (rv == 0 && ret_now != NULL) {
         *ret_now = x.out;

@@ -45,6 +45,7 @@ KIN__UNSEEN static inline uint64_t kin__peek(const kin__word *at)
 /* Makes the word of an object, which stays the caller's; its block is this process's still. Codes
  * of kin__flat_size; KIN_EUNSUPPORTED for what can be read once only; KIN_ENOMEM. */
 int kin__value_make(kin_obj object, uint64_t *ret_word);
+bool kin__value_make_small(kin_obj object, uint64_t *ret_word); /* false: it takes a block */
 
 /* Its block becomes the family's; is freed, whoever has it. A small one, or 0: nothing. */
 void kin__value_give(uint64_t word);
@@ -75,6 +76,8 @@ void kin__peek_words(uint64_t *to, const void *from, size_t n);
 /* What dies with a tree: its nodes alone, the values in it, or entries with their values. */
 typedef enum kin__contents { KIN__NODES, KIN__VALUES, KIN__ENTRIES } kin__contents;
 
+#define KIN__CHANGE_LANES 8
+
 typedef struct kin__change_log {
     kin__mutex lock; /* of a head: the collection's kind */
     _Atomic uint32_t phase;
@@ -89,6 +92,9 @@ typedef struct kin__change_log {
     kin__word new_tree;   /* its nodes: given from the root down */
     kin__word dead_tree;  /* freed from the leaves up, with dead_contents */
     kin__word dead_index; /* the same, of an index */
+    struct kin__lane {
+        _Alignas(64) kin__mutex mutex;
+    } lane[KIN__CHANGE_LANES];
 } kin__change;
 
 /* 0; KIN_EFREED, KIN_EINVAL, KIN_ECLOSED (freed while we waited), KIN_EDEADLK (this thread is in
@@ -112,6 +118,11 @@ uint64_t kin__change_read(kin__change *c, const kin__word *at);
 int kin__change_commit(kin__change *c);
 void kin__change_undo(kin__change *c); /* what was not committed */
 void kin__change_end(kin__change *c);
+
+/* A lane is for who writes one word, from a small value to another, beside those in other lanes: as
+ * long as he has it nobody is between begin and end. NULL: the lock it must be. */
+kin__mutex *kin__change_enter_lane(kin__change *c);
+void kin__change_leave_lane(kin__mutex *lane);
 
 /* For _new: begins one, all but the lock's free word in it; the block is ours. For _free: under the
  * lock has it emptied, by commits, then ends and frees it. Who is killed in it may be followed by

@@ -111,6 +111,14 @@ static bool pour_slot(aside *a, unsigned parts, kin__ref ref, kin__ref but)
     return fill(a, part_of(a, parts, hash), hash, ref);
 }
 
+/* Entries lie anywhere; their hashes shall be on the way before they are asked for. */
+static void fetch(const kin__bucket *b)
+{
+    for (unsigned slot = 0; slot < KIN__BUCKET_SLOTS; slot++) {
+        __builtin_prefetch(kin__block_place(kin__peek(&b->refs[slot]), sizeof(kin__entry)));
+    }
+}
+
 /* Puts all entries of a chain of segments there, but one. */
 static bool pour(aside *a, unsigned parts, kin__ref from, kin__ref but)
 {
@@ -120,6 +128,9 @@ static bool pour(aside *a, unsigned parts, kin__ref from, kin__ref but)
         for (size_t i = 0; i < slots; i++) {
             kin__bucket *b = &s->buckets[i / KIN__BUCKET_SLOTS];
             unsigned slot = (unsigned)(i % KIN__BUCKET_SLOTS);
+            if (slot == 0 && i + KIN__BUCKET_SLOTS < slots) {
+                fetch(b + 1);
+            }
             bool is_there = kin__peek(&b->tags) >> slot * 8 & 0xff;
             if (is_there && !pour_slot(a, parts, kin__peek(&b->refs[slot]), but)) {
                 return false;

@@ -6,6 +6,11 @@
  *       written: in between, others may have seen the new entry already.
  *   R8  A key's value is one word. To replace it is to write that: the old block is freed after it,
  *       and who is reading finds his copy no good.
+ *   R9  Where neither the old word nor the new one has a block, there is nothing to be freed, and
+ *       nothing to be done again: that is one CAS, in a lane. It is the step, and loses none.
+ *   R10 What was there before the lock is there if the index leads to it still. What was not there
+ *       is not, if no key came since in this life: the position of the next one tells, which only
+ *       grows.
  *
  * Death. A table is freed as it is cleared, in one change, to life 0. Who finds that life under the
  * lock leaves; who frees it once more does the rest.
@@ -271,12 +276,64 @@ int kin__table_each(const kin__on *on, const kin__tour *tour)
     }
 }
 
+/* ---- changing one word ----------------------------------------------------------------------- */
+
+static bool renew(kin__word *value, kin__table_next_word next, void *ctx)
+{
+    uint64_t old = kin__peek(value);
+    uint64_t word;
+    do {
+        if (!(old & KIN__WORD_SMALL) || !next(old, ctx, &word)) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_strong(value, &old, word));
+    KIN__STEP("table.renewed");
+    return true;
+}
+
+/* The lane is held for the proof and the CAS only: meanwhile what the index leads to stays. */
+bool kin__table_renew(const kin__on *on, const kin__glance *glance, kin__table_next_word next,
+                      void *ctx)
+{
+    kin__table *t = on->table;
+    const kin__spot *spot = &glance->spot;
+    kin__mutex *lane = glance->seen == KIN__FOUND ? kin__change_enter_lane(&t->change) : NULL;
+    if (lane == NULL) {
+        return false;
+    }
+    bool done = kin__index_holds(t, spot) && renew(&spot->entry->value, next, ctx);
+    kin__change_leave_lane(lane);
+    return done;
+}
+
 /* ---- changing: all of it with the lock ------------------------------------------------------- */
 
 int kin__table_find(const kin__on *on, const kin__key *key, kin__spot *ret)
 {
     int rv = kin__index_find(on->table, key, ret);
     return rv == KIN__AGAIN ? kin__fail(KIN_ECORRUPT, corrupt, on->what) : rv;
+}
+
+void kin__table_glance(const kin__on *on, const kin__key *key, kin__glance *ret)
+{
+    ret->life = kin__peek(&on->table->life);
+    ret->next = kin__peek(&on->table->next);
+    ret->seen = kin__index_find(on->table, key, &ret->spot);
+}
+
+/* R10 */
+static bool is_still(const kin__table *t, const kin__glance *glance)
+{
+    if (glance->seen == KIN__FOUND) {
+        return kin__index_holds(t, &glance->spot);
+    }
+    return glance->seen == KIN__MISSING && kin__peek(&t->life) == glance->life &&
+           kin__peek(&t->next) == glance->next;
+}
+
+int kin__table_find_again(const kin__on *on, const kin__key *key, kin__glance *glance)
+{
+    return is_still(on->table, glance) ? glance->seen : kin__table_find(on, key, &glance->spot);
 }
 
 int kin__table_value(const kin__on *on, const kin__spot *spot, kin_obj *ret)

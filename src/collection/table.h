@@ -21,7 +21,7 @@
  *   R4  Clearing a table gives it another life: so all entries are gone by one store.
  *   R5  Life 0 is a table that is being freed.
  *
- * Who writes has the lock of the change; readers have nothing.
+ * Who writes has the lock of the change, or a lane for a word alone; readers have nothing.
  */
 #ifndef KIN_COLLECTION_TABLE_H
 #define KIN_COLLECTION_TABLE_H
@@ -219,6 +219,22 @@ int kin__table_enter(const kin__on *on);
 void kin__table_leave(const kin__on *on);
 int kin__table_find(const kin__on *on, const kin__key *key, kin__spot *ret);
 int kin__table_value(const kin__on *on, const kin__spot *spot, kin_obj *ret);
+
+/* What one saw of a key before one had the lock, if one wants it: so that others wait for the proof
+ * only, that it is so still. */
+typedef struct kin__glance {
+    kin__spot spot;
+    uint64_t life, next; /* of the table, before */
+    int seen;            /* as of kin__index_find */
+} kin__glance;
+void kin__table_glance(const kin__on *on, const kin__key *key, kin__glance *ret);
+int kin__table_find_again(const kin__on *on, const kin__key *key, kin__glance *glance);
+
+/* Without the lock, from one small value to the next, in a lane (change.c): false when that cannot
+ * be, and the lock it must be. `next` says, perhaps more than once, what comes after `old`. */
+typedef bool (*kin__table_next_word)(uint64_t old, void *ctx, uint64_t *ret_word);
+bool kin__table_renew(const kin__on *on, const kin__glance *glance, kin__table_next_word next,
+                      void *ctx);
 
 /* The word becomes the table's, or is dropped. replace: of an entry that was found. */
 int kin__table_insert(const kin__on *on, const kin__key *key, uint64_t word);

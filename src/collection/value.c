@@ -34,7 +34,7 @@
 
 enum { NONE, FALSE, TRUE };
 
-static bool make_small(kin_obj o, uint64_t *ret_word)
+bool kin__value_make_small(kin_obj o, uint64_t *ret_word)
 {
     int64_t i;
     switch (kin_type_of(o)) {
@@ -68,7 +68,7 @@ static kin_obj read_small(uint64_t word)
 int kin__value_make(kin_obj object, uint64_t *ret_word)
 {
     size_t size;
-    if (make_small(object, ret_word)) {
+    if (kin__value_make_small(object, ret_word)) {
         return 0;
     }
     int rv = kin__flat_size_of_lasting(object, &size); /* R3 */

@@ -147,3 +147,116 @@ TEST(a_table_does_not_care_what_its_block_was_before)
         kin__table_free(&on);
     }
 }
+
+/* ---- a glance before the lock ---------------------------------------------------------------- */
+
+/* What it showed, as it is asked again under the lock. */
+static int seen_again(const kin__on *on, const kin__key *key, kin__glance *glance)
+{
+    CHECK_OK(kin__table_enter(on));
+    int rv = kin__table_find_again(on, key, glance);
+    kin__table_leave(on);
+    return rv;
+}
+
+TEST(what_a_glance_showed_is_asked_again_under_the_lock)
+{
+    const kin__on *on = new_dict();
+    kin__glance missing, found;
+    kin__key key;
+    CHECK_OK(kin__key_make(on->table, kin_int(1), "test", &key));
+    kin__table_glance(on, &key, &missing);
+    CHECK_EQ(seen_again(on, &key, &missing), KIN__MISSING);
+    CHECK_OK(kin__dict_set(on, kin_int(1), kin_int(2)));
+    CHECK_EQ(seen_again(on, &key, &missing), KIN__FOUND);
+    kin__table_glance(on, &key, &found);
+    kin__ref first = found.spot.ref;
+    CHECK_EQ(first, missing.spot.ref);
+    CHECK_EQ(seen_again(on, &key, &found), KIN__FOUND);
+    CHECK_OK(kin__dict_set(on, kin_int(2), kin_int(2)));
+    CHECK_OK(kin__dict_pop(on, kin_int(1), NULL));
+    CHECK_OK(kin__dict_set(on, kin_int(1), kin_int(3)));
+    CHECK_EQ(seen_again(on, &key, &found), KIN__FOUND);
+    CHECK_NE(found.spot.ref, first);
+    CHECK_OK(kin__dict_pop(on, kin_int(1), NULL));
+    CHECK_EQ(seen_again(on, &key, &found), KIN__MISSING);
+    kin__table_glance(on, &key, &missing);
+    CHECK_OK(kin__dict_clear(on));
+    CHECK_EQ(seen_again(on, &key, &missing), KIN__MISSING);
+    kin__table_free(on);
+}
+
+static bool to_seven(uint64_t old, void *ctx, uint64_t *ret_word)
+{
+    (void)old;
+    ++*(int *)ctx;
+    return kin__value_make_small(kin_int(7), ret_word);
+}
+
+static int64_t number_at(const kin__on *on, int64_t key)
+{
+    kin_obj o = kin_none();
+    CHECK_OK(kin__dict_get(on, kin_int(key), &o));
+    return kin_as_int(o);
+}
+
+TEST(a_word_is_renewed_while_it_is_small_and_there)
+{
+    const kin__on *on = new_dict();
+    kin__glance glance;
+    kin__key key;
+    int times = 0;
+    CHECK_OK(kin__key_make(on->table, kin_int(1), "test", &key));
+    kin__table_glance(on, &key, &glance);
+    CHECK(!kin__table_renew(on, &glance, to_seven, &times)); /* not there */
+    CHECK_OK(kin__dict_set(on, kin_int(1), kin_str("a text that takes a block of its own")));
+    kin__table_glance(on, &key, &glance);
+    CHECK(!kin__table_renew(on, &glance, to_seven, &times)); /* not small */
+    CHECK_EQ(times, 0);
+    CHECK_OK(kin__dict_set(on, kin_int(1), kin_int(2)));
+    CHECK(kin__table_renew(on, &glance, to_seven, &times));
+    CHECK_EQ(number_at(on, 1), 7);
+    CHECK_OK(kin__table_enter(on));
+    CHECK(!kin__table_renew(on, &glance, to_seven, &times)); /* somebody has the lock */
+    kin__table_leave(on);
+    CHECK_OK(kin__dict_set(on, kin_int(2), kin_int(2)));
+    CHECK_OK(kin__dict_pop(on, kin_int(1), NULL));
+    CHECK_OK(kin__dict_set(on, kin_int(1), kin_int(3)));
+    CHECK(!kin__table_renew(on, &glance, to_seven, &times)); /* another one */
+    CHECK_EQ(number_at(on, 1), 3);
+    CHECK_EQ(times, 1);
+    kin__table_free(on);
+}
+
+/* What is to be written over, by somebody in another lane, before we have written. */
+struct rivals {
+    const kin__on *on;
+    const kin__glance *glance;
+    int calls;
+};
+
+static bool one_more(uint64_t old, void *ctx, uint64_t *ret_word)
+{
+    struct rivals *r = ctx;
+    kin_obj o = kin_none();
+    if (++r->calls == 1) {
+        CHECK(kin__table_renew(r->on, r->glance, one_more, r));
+    }
+    return kin__value_read(old, &o) == 1 &&
+           kin__value_make_small(kin_int(kin_as_int(o) + 1), ret_word);
+}
+
+TEST(of_two_who_renew_a_word_neither_is_lost)
+{
+    const kin__on *on = new_dict();
+    kin__glance glance;
+    kin__key key;
+    CHECK_OK(kin__dict_set(on, kin_int(1), kin_int(5)));
+    CHECK_OK(kin__key_make(on->table, kin_int(1), "test", &key));
+    kin__table_glance(on, &key, &glance);
+    struct rivals rivals = { .on = on, .glance = &glance };
+    CHECK(kin__table_renew(on, &glance, one_more, &rivals));
+    CHECK_EQ(number_at(on, 1), 7);
+    CHECK_EQ(rivals.calls, 3);
+    kin__table_free(on);
+}
