@@ -47,10 +47,11 @@ typedef struct kin__stream {
     int fd;
     bool is_socket;
     bool is_local;
+    unsigned in_vain; /* waits for what comes, until one ends with a look: see stream.c */
 } kin__stream;
 
 /* Some bytes, at least one; 0 at the end. -ETIMEDOUT, and what the kernel says. */
-ssize_t kin__stream_read(const kin__stream *stream, void *at, size_t size, int64_t deadline);
+ssize_t kin__stream_read(kin__stream *stream, void *at, size_t size, int64_t deadline);
 
 /* The same with descriptors, as kin__os_stream_receive. */
 ssize_t kin__stream_receive(const kin__stream *stream, kin__message *message, int64_t deadline);

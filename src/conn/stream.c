@@ -1,6 +1,7 @@
 /* stream.c - bytes over a descriptor, with a deadline.
  *
- * Try first, wait if there was nothing: in poll, since there an interruption ends the wait. An end
+ * Try first, look busily for a moment if there was nothing, and then wait: in poll, since there an
+ * interruption ends the wait. An end
  * of a pipe may block in a read or write whatever we say: so it is polled before each, and is
  * written to in pieces that it has room for then. A message that has gone in part goes on: with an
  * interruption in its middle nothing could follow it. */
@@ -8,6 +9,10 @@
 
 #include <errno.h>
 #include <string.h>
+
+#define SPINS 3         /* of ten microseconds: an answer to 64 KiB takes twenty */
+#define IN_VAIN_MOST 8u /* then it is worth a look */
+#define RARELY 8u       /* every eighth wait */
 
 static int wait_for(const kin__stream *stream, enum kin__direction direction, int64_t deadline)
 {
@@ -17,20 +22,60 @@ static int wait_for(const kin__stream *stream, enum kin__direction direction, in
     return kin__os_stream_wait(stream->fd, direction, deadline);
 }
 
-ssize_t kin__stream_read(const kin__stream *stream, void *at, size_t size, int64_t deadline)
+typedef struct attempt {
+    int fd;
+    void *at;
+    size_t size;
+    ssize_t n;
+} attempt;
+
+static bool is_tried(void *ctx)
+{
+    attempt *a = ctx;
+    a->n = kin__os_stream_read(a->fd, a->at, a->size, false);
+    return a->n != -EAGAIN;
+}
+
+/* Who answers is awake while he does, and a look costs less than a sleep. But who is waited for in
+ * vain, and again, is looked for rarely. (Not at once: two who answer each other would learn it from
+ * each other.) */
+static void look(kin__stream *stream, attempt *a)
+{
+    bool found = false;
+    bool looks = stream->in_vain < IN_VAIN_MOST || stream->in_vain % RARELY == 0;
+    for (int i = 0; looks && !found && i < SPINS; i++) {
+        found = kin__spin_aside(is_tried, a);
+    }
+    stream->in_vain = found ? 0 : stream->in_vain + 1;
+}
+
+/* What there is, or comes in a moment: -EAGAIN. */
+static ssize_t read_socket(kin__stream *stream, void *at, size_t size, int64_t deadline)
+{
+    attempt a = { .fd = stream->fd, .at = at, .size = size };
+    if (!is_tried(&a) && kin__may_wait(deadline)) {
+        look(stream, &a);
+    }
+    return a.n;
+}
+
+static ssize_t read_pipe(const kin__stream *stream, void *at, size_t size, int64_t deadline)
+{
+    int rv = wait_for(stream, KIN__READ, deadline);
+    return rv < 0 ? rv : kin__os_read(stream->fd, at, size);
+}
+
+ssize_t kin__stream_read(kin__stream *stream, void *at, size_t size, int64_t deadline)
 {
     for (;;) {
-        ssize_t n = -EAGAIN;
-        if (stream->is_socket) {
-            n = kin__os_stream_read(stream->fd, at, size, false);
-        }
+        ssize_t n = stream->is_socket ? read_socket(stream, at, size, deadline)
+                                      : read_pipe(stream, at, size, deadline);
         if (n != -EAGAIN) {
             return n;
         }
-        int rv = wait_for(stream, KIN__READ, deadline);
-        n = rv < 0 || stream->is_socket ? rv : kin__os_read(stream->fd, at, size);
-        if (rv < 0 || (!stream->is_socket && n != -EAGAIN)) {
-            return n;
+        int rv = stream->is_socket ? wait_for(stream, KIN__READ, deadline) : 0;
+        if (rv < 0) {
+            return rv;
         }
     }
 }

@@ -108,6 +108,38 @@ static void ignore(int signal)
     (void)signal;
 }
 
+/* Whether it looks busily before it sleeps: then it reads more often than before and after. */
+static bool looks(pair *p)
+{
+    char byte;
+    kin__fault_arm(KIN__FAULT_CALL, 4);
+    ssize_t rv = kin__stream_read(&p->in, &byte, 1, kin__os_now());
+    bool fired = kin__fault_fired();
+    kin__fault_arm(KIN__FAULT_CALL, 0);
+    CHECK_EQ(rv, fired ? -ENOMEM : -ETIMEDOUT);
+    return fired;
+}
+
+static void wait_in_vain(pair *p, int times)
+{
+    char byte;
+    for (int i = 0; i < times; i++) {
+        CHECK_EQ(kin__stream_read(&p->in, &byte, 1, kin__os_now()), -ETIMEDOUT);
+    }
+}
+
+TEST(who_is_waited_for_in_vain_is_looked_for_rarely)
+{
+    pair p = sockets();
+    CHECK(looks(&p));
+    wait_in_vain(&p, 9);
+    CHECK(!looks(&p));
+    wait_in_vain(&p, 6);
+    CHECK(looks(&p));
+    CHECK(looks(&p)); /* it ended with a look: now it is worth one */
+    end(&p);
+}
+
 static void *drip(void *arg)
 {
     const pair *p = arg;
