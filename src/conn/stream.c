@@ -1,10 +1,9 @@
 /* stream.c - bytes over a descriptor, with a deadline.
  *
  * Try first, look busily for a moment if there was nothing, and then wait: in poll, since there an
- * interruption ends the wait. An end
- * of a pipe may block in a read or write whatever we say: so it is polled before each, and is
- * written to in pieces that it has room for then. A message that has gone in part goes on: with an
- * interruption in its middle nothing could follow it. */
+ * interruption ends the wait. An end of a pipe may block in a read or write whatever we say: so it
+ * is polled before each, and is written to in pieces that it has room for then. A message that has
+ * gone in part goes on: with an interruption in its middle nothing could follow it. */
 #include "conn.h"
 
 #include <errno.h>
