@@ -94,7 +94,8 @@ typedef struct kin__inbox {
     unsigned char *body; /* where it is whole: in the head, in the block, or on the heap */
     size_t room;         /* on the heap; 0: it is elsewhere */
     size_t arrived;
-    void *block;       /* of the family, ours now */
+    void *block;       /* of the family, ours now: */
+    kin__id owner;     /* this process's; a forked child finds its parent's */
     kin__cargo *cargo; /* its descriptors; NULL: none */
     int lost_fds;      /* 0, or why they could not be taken */
     int broken;        /* the code for every receive from now on */

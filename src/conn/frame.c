@@ -55,7 +55,7 @@ void kin__inbox_clear(kin__inbox *in)
     if (in->room > 0) {
         kin__os_free(in->body);
     }
-    if (in->block != NULL) {
+    if (in->block != NULL && in->owner == kin__self()) {
         kin__block_free(in->block);
     }
     clear_cargo(in);
@@ -180,6 +180,7 @@ static int note_announced(const kin__call *call)
                          call->verb, (unsigned long long)size);
     }
     in->announced = true;
+    in->owner = kin__self();
     bool whole = in->size == 0 || in->body != NULL || in->kind & KIN__LETTER_APART;
     atomic_store(&in->waiting, whole);
     return 0;
@@ -267,6 +268,9 @@ static int announce_relative(const kin__call *call)
 int kin__inbox_announce(const kin__call *call)
 {
     kin__inbox *in = &call->conn->inbox;
+    if (in->block != NULL && in->owner != kin__self()) { /* a parent's letter */
+        kin__inbox_clear(in);
+    }
     if (in->announced) {
         return 0;
     }
@@ -319,6 +323,7 @@ static int take_block(const kin__call *call)
     memcpy(&head, in->head, sizeof head);
     in->block = kin__post_take(call->conn->post, call->conn->end, &head);
     in->body = in->block;
+    in->owner = kin__self();
     if (in->block == NULL) {
         kin__inbox_clear(in);
         return kin__fail(KIN_ECORRUPT, "%s: a message's bytes are not where they should be",

@@ -20,6 +20,7 @@
  * Rules.
  *   R1  A slot whose block is gone is free; whoever needs one looks.
  *   R2  No slot free: the letter goes through the socket. So there is an end to what is on its way.
+ *       One with buffers goes by the post if it can, however small: they are found with it (R3).
  *   R3  When the name of an end is free, nobody will take what is on its way there: whoever closed
  *       a copy last, and finds that, frees it; when both are, the post goes as well. Whoever makes
  *       a pipe looks at two other posts: those whose last owner was killed are found by that.

@@ -63,6 +63,24 @@ static void unmake(letter *l)
     kin__os_free(l->made);
 }
 
+/* A letter with buffers goes by the post, however small it is: nobody else would find them when it
+ * is never received. The post's slots are for large blocks. Without memory it goes as it is. */
+static void make_findable(letter *l)
+{
+    if (l->conn->post == 0 || l->size >= KIN__APART) {
+        return;
+    }
+    void *block = kin__block_new_zeroed(KIN__APART, KIN__MESSAGE, l->size);
+    if (block == NULL) {
+        return;
+    }
+    l->bytes = memcpy(block, l->bytes, l->size);
+    if (l->block != NULL) {
+        kin__block_free(l->block);
+    }
+    l->block = block;
+}
+
 static int make_of_object(letter *l, kin_obj object, const char *verb)
 {
     int rv = kin__obj_check(object, verb);
@@ -88,6 +106,8 @@ static int make_of_object(letter *l, kin_obj object, const char *verb)
     l->head.n_fds = (uint16_t)l->cargo.n;
     if (rv < 0) {
         unmake(l);
+    } else if (kin__flat_has_buffers(at, size)) {
+        make_findable(l);
     }
     return rv;
 }
@@ -172,7 +192,7 @@ static int send_to_relative(const kin__call *call, letter *l)
         KIN__STEP("conn.sent");
         return 0;
     }
-    if (l->block != NULL && l->size >= KIN__APART) {
+    if (l->block != NULL && kin__block_size(l->block) >= KIN__APART) {
         posted = kin__post_put(call->conn->post, 1 - call->conn->end, l->block, &l->head);
     }
     bool inside = posted || l->size <= KIN__INLINE;

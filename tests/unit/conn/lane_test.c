@@ -107,6 +107,36 @@ TEST(what_does_not_fit_stays_and_what_is_beyond_the_limit_ends_it)
     CHECK_EQ(blocks_in_use(), 0);
 }
 
+static int free_copy(void *conn)
+{
+    kin_conn_free(conn);
+    return 0;
+}
+
+static int receive_nothing(void *conn)
+{
+    kin_obj o;
+    int rv = kin_conn_recv(conn, &o, 0);
+    return rv == KIN_ETIMEDOUT ? 0 : 1;
+}
+
+TEST(what_has_arrived_is_not_a_childs)
+{
+    ends e = with_open_lane();
+    unsigned char *bytes = pattern(LARGE);
+    char small[2];
+    CHECK_OK(kin_conn_send_bytes(e.other, bytes, LARGE, 1));
+    CHECK_ERROR(kin_conn_recv_bytes_into(e.one, small, sizeof small, 1), KIN_EBUFTOOSHORT);
+    uint64_t before = blocks_in_use();
+    CHECK_EQ(test_join(test_child(free_copy, e.one)), 0);
+    CHECK_EQ(test_join(test_child(receive_nothing, e.one)), 0);
+    CHECK_EQ(blocks_in_use(), before);
+    check_bytes(e.one, bytes, LARGE);
+    free(bytes);
+    end_both(&e);
+    CHECK_EQ(blocks_in_use(), 0);
+}
+
 /* ---- from one way to the other --------------------------------------------------------------- */
 
 TEST(a_letter_with_a_descriptor_goes_through_the_socket_and_keeps_its_place)

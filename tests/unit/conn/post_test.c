@@ -46,6 +46,35 @@ TEST(letters_that_nobody_received_go_with_the_last_end)
     CHECK_EQ(blocks_in_use(), 0);
 }
 
+TEST(buffers_in_small_letters_go_with_the_last_end)
+{
+    ends e = relatives();
+    for (size_t size = 1; size < 10000; size *= 10) {
+        CHECK_OK(kin_conn_send(e.one, kin_buffer(kin_alloc(10), 10), 1));
+        CHECK_OK(kin_conn_send(e.other,
+                               kin_list(kin_bytes(zeros, size), kin_buffer(kin_alloc(10), 10)), 1));
+    }
+    kin_conn_free(e.other);
+    CHECK_GT(blocks_in_use(), 1);
+    kin_conn_free(e.one);
+    CHECK_EQ(blocks_in_use(), 0);
+}
+
+TEST(buffers_in_small_letters_are_received)
+{
+    ends e = relatives();
+    for (size_t size = 1; size < 10000; size *= 10) {
+        kin_obj got;
+        CHECK_OK(kin_conn_send(e.one,
+                               kin_list(kin_bytes(zeros, size), kin_buffer(kin_alloc(10), 10)), 1));
+        CHECK_OK(kin_conn_recv(e.other, &got, 1));
+        CHECK_EQ(kin_len(got), 2);
+        kin_release(got);
+    }
+    end_both(&e);
+    CHECK_EQ(blocks_in_use(), 0);
+}
+
 TEST(what_is_on_its_way_has_an_end)
 {
     ends e = relatives();
