@@ -36,8 +36,8 @@ static bool is_tried(void *ctx)
 }
 
 /* Who answers is awake while he does, and a look costs less than a sleep. But who is waited for in
- * vain, and again, is looked for rarely. (Not at once: two who answer each other would learn it from
- * each other.) */
+ * vain, and again, is looked for rarely. (Not at once: two who answer each other would learn it
+ * from each other.) */
 static void look(kin__stream *stream, attempt *a)
 {
     bool found = false;
