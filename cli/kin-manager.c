@@ -1,8 +1,8 @@
 /* kin-manager - shared dicts, lists, queues and locks for programs on any machine.
  *
  * A manager of its own: it has no program around it, serves what its options name, and lets clients
- * make more. It says where it listens on stdout, and ends on SIGTERM, SIGINT, or when a client asks
- * it to. The manual: docs/man/kin-manager.1. */
+ * make more. It says where it listens on stdout, whom it refuses on stderr, and ends on SIGTERM,
+ * SIGINT, or when a client asks it to. The manual: docs/man/kin-manager.1. */
 #include <kin.h>
 
 #include <argp.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEY_MOST = 4096, NAME_MOST = 256 };
+enum { KEY_MOST = 4096 };
 
 /* Long options without a letter. */
 enum { MD5 = 256, NO_CREATE, CLIENTS, MESSAGE, MEMORY, RATE };
@@ -47,25 +47,9 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-/* ---- things ---------------------------------------------------------------------------------- */
+const char *argp_program_version = "kin-manager " KIN_VERSION;
 
-static int add_queue(kin_manager *m, const char *text)
-{
-    char name[NAME_MOST];
-    kin_queue *queue;
-    const char *colon = strchr(text, ':');
-    size_t n = colon != NULL ? (size_t)(colon - text) : strlen(text);
-    char *end = NULL;
-    unsigned long long size = colon != NULL ? strtoull(colon + 1, &end, 10) : 0;
-    if (n == 0 || n >= sizeof name || (colon != NULL && (*end != '\0' || size == 0))) {
-        return KIN_EINVAL;
-    }
-    memcpy(name, text, n);
-    name[n] = '\0';
-    int rv = kin_manager_queue(m, &queue,
-                               &(const kin_queue_options){ .maxsize = size, .joinable = true });
-    return rv < 0 ? rv : kin_manager_register(m, name, kin_shared(queue));
-}
+/* ---- things ---------------------------------------------------------------------------------- */
 
 static int add_thing(kin_manager *m, int key, const char *name)
 {
@@ -103,10 +87,45 @@ static size_t number(const char *text, struct argp_state *state)
     char *end;
     errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
-    if (*end != '\0' || text[0] == '-' || n == 0 || errno != 0) {
-        argp_error(state, "%s is no number above 0", text);
+    if (end == text || *end != '\0' || text[0] == '-' || n == 0 || errno != 0) {
+        argp_error(state, "\"%s\" is no number above 0", text);
     }
     return n;
+}
+
+/* A name with a colon would be one whose size was mistyped. */
+static void check_name(const char *name, size_t size, struct argp_state *state)
+{
+    if (size == 0 || memchr(name, ':', size) != NULL) {
+        argp_error(state, "\"%s\": a thing has a name, without a colon in it", name);
+    }
+}
+
+static int add_queue(kin_manager *m, char *text, struct argp_state *state)
+{
+    kin_queue *queue;
+    char *colon = strrchr(text, ':');
+    check_name(text, colon != NULL ? (size_t)(colon - text) : strlen(text), state);
+    kin_queue_options how = { .joinable = true };
+    how.maxsize = colon != NULL ? number(colon + 1, state) : 0;
+    int rv = kin_manager_queue(m, &queue, &how);
+    if (colon != NULL) {
+        *colon = '\0';
+    }
+    return rv < 0 ? rv : kin_manager_register(m, text, kin_shared(queue));
+}
+
+static void add(kin_manager *m, int key, char *text, struct argp_state *state)
+{
+    if (key != 'q') {
+        check_name(text, strlen(text), state);
+    }
+    int rv = key == 'q' ? add_queue(m, text, state) : add_thing(m, key, text);
+    if (rv == KIN_EEXIST) {
+        argp_error(state, "there are two things of the name \"%s\"", text);
+    } else if (rv < 0) {
+        argp_failure(state, 1, 0, "%s: %s", text, kin_errmsg());
+    }
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -151,11 +170,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     if (argument == NULL) {
         return ARGP_ERR_UNKNOWN;
     }
-    int rv = key == 'q' ? add_queue(s->manager, argument) : add_thing(s->manager, key, argument);
-    if (rv < 0) {
-        argp_failure(state, 1, 0, "%s: %s", argument,
-                     kin_errmsg()[0] != '\0' ? kin_errmsg() : "no NAME or NAME:SIZE");
-    }
+    add(s->manager, key, argument, state);
     return 0;
 }
 
@@ -194,6 +209,14 @@ static size_t read_key(const char *path, char *key)
 
 /* ---- serving --------------------------------------------------------------------------------- */
 
+/* Who was refused, and why. */
+static void on_log(int level, const char *text, void *ctx)
+{
+    (void)level;
+    (void)ctx;
+    fprintf(stderr, "kin-manager: %s\n", text);
+}
+
 static void on_signal(int number)
 {
     (void)number;
@@ -222,6 +245,8 @@ int main(int argc, char **argv)
 
     sigaction(SIGTERM, &(const struct sigaction){ .sa_handler = on_signal }, NULL);
     sigaction(SIGINT, &(const struct sigaction){ .sa_handler = on_signal }, NULL);
+    (void)kin_log_set_level(KIN_LOG_INFO);
+    kin_log_set_handler(on_log, NULL);
     if (kin_manager_serve(s.manager, s.address, &s.serve) < 0) {
         fail(s.address, kin_errmsg());
     }

@@ -130,5 +130,8 @@ endif()
 
 # The programs that are installed.
 kin_programs(cli)
+file(RELATIVE_PATH to_library ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+set_target_properties(cli.kin-manager PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
+target_compile_definitions(cli.kin-manager PRIVATE KIN_VERSION="${PROJECT_VERSION}")
 install(TARGETS cli.kin-manager RUNTIME)
 install(FILES ${PROJECT_SOURCE_DIR}/docs/man/kin-manager.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -1,10 +1,10 @@
 """86_worker.py HOST:PORT: works on the jobs of 86_job_queue.c, until it gets None."""
 import sys
 import time
-from multiprocessing.managers import BarrierProxy, BaseManager, DictProxy
+from multiprocessing.managers import BarrierProxy, DictProxy, SyncManager
 
 
-class Manager(BaseManager):
+class Manager(SyncManager):  # a BaseManager could not go through `for n in results`
     pass
 
 

@@ -160,7 +160,8 @@ KIN_API int kin_shared_dict_apply(kin_shared_dict *dict, kin_obj key, kin_update
 KIN_API int kin_shared_dict_update(kin_shared_dict *dict, kin_obj items);
 KIN_API int kin_shared_dict_clear(kin_shared_dict *dict);
 
-/* All of it at one moment, as plain objects; who writes waits meanwhile. */
+/* All of it at one moment, as plain objects; who writes waits meanwhile. Shared things in it are
+ * not copied: they go on changing. */
 KIN_API int kin_shared_dict_copy(kin_shared_dict *dict, kin_obj *ret_dict);
 KIN_API int kin_shared_dict_keys(kin_shared_dict *dict, kin_obj *ret_list);
 KIN_API int kin_shared_dict_values(kin_shared_dict *dict, kin_obj *ret_list);
@@ -224,7 +225,7 @@ KIN_API int kin_shared_list_sort(kin_shared_list *list, bool (*less)(kin_obj, ki
                                  void *ctx);
 KIN_API int kin_shared_list_repeat(kin_shared_list *list, int64_t times); /* list *= times */
 KIN_API int kin_shared_list_clear(kin_shared_list *list);
-KIN_API int kin_shared_list_copy(kin_shared_list *list, kin_obj *ret_list); /* at one moment */
+KIN_API int kin_shared_list_copy(kin_shared_list *list, kin_obj *ret_list); /* as of a dict */
 
 /* ---- sets ----------------------------------------------------------------------------------- */
 

@@ -77,8 +77,9 @@ typedef struct kin_serve_options {
  * kept this process from joining its family. */
 KIN_API int kin_manager_new(kin_manager **ret_manager, const kin_manager_options *options);
 
-/* Stops serving, and frees all that it made. Of one elsewhere: frees the proxies that it made, and
- * ends the connections; proxies from calls say KIN_ECLOSED then. NULL is fine. */
+/* Stops serving, and frees what it made, if nobody has freed it before. Of one elsewhere: frees the
+ * proxies that it made, and ends the connections; proxies from calls say KIN_ECLOSED then. NULL is
+ * fine. */
 KIN_API void kin_manager_free(kin_manager *manager);
 KIN_AUTO(kin_manager)
 
@@ -110,17 +111,22 @@ KIN_API int kin_manager_pool(kin_manager *manager, kin_pool **ret, const kin_poo
 
 /* From now on clients may ask for that name: kin_shared(thing), any of those above, or
  * kin_func(fn), which is called with what the client passes, in a thread of its own, and whose
- * result is handed to him. When he is gone meanwhile, its next wait says KIN_EINTR, once, and what
- * it returns is dropped. The object is given away; the thing stays whose it is. KIN_EEXIST for a
- * name that is there; KIN_ETYPE, KIN_EUNSUPPORTED for what cannot be served: pools, connections. */
+ * result is handed to him; if it crashes, so does this process. When he is gone meanwhile, its next
+ * wait says KIN_EINTR, once, and what it returns is dropped. The object is given away; the thing
+ * stays whose it is. KIN_EEXIST for a name that is there; KIN_ETYPE, KIN_EUNSUPPORTED for what
+ * cannot be served: pools, connections. */
 KIN_API int kin_manager_register(kin_manager *manager, const char *name, kin_obj object);
 
 /* Serves at that address (kin_listener_new) by a thread of this process, and returns. Names may be
  * registered before and after. KIN_ESTATE when it serves already; others as of kin_listener_new.
- * What clients have made goes when serving ends. */
+ * Who is refused for his key is logged (KIN_LOG_INFO), a line a second at most. What clients have
+ * made goes when serving ends. */
 KIN_API int kin_manager_serve(kin_manager *manager, const char *address,
                               const kin_serve_options *options);
-KIN_API const char *kin_manager_address(const kin_manager *manager); /* "" when it does not serve */
+
+/* Where it serves; "" when it does not. Of ":5000" that is "[::]:5000", all interfaces, where
+ * nobody can connect to: clients are to be told a host's name, and the port. */
+KIN_API const char *kin_manager_address(const kin_manager *manager);
 
 /* Waits until a client asks it to shut down, or kin_manager_stop is called; not at all when it does
  * not serve: 0; KIN_ETIMEDOUT, KIN_EINTR. Serving goes on until stop or free. */
@@ -144,11 +150,11 @@ KIN_API int64_t kin_manager_number_of_objects(kin_manager *manager);
 
 /* ---- for others: using ---------------------------------------------------------------------- */
 
-/* Connects to a manager, of kin or Python. Errors as of kin_connect. Each thread that makes calls
- * gets a connection of its own at its first one, by the same options; .timeout is also how long a
- * call waits for its answer beyond what it asks for (0: 20 s; then KIN_ETIMEDOUT, and the
- * connection is closed). A connection that breaks fails the call that was at work, with KIN_EEOF,
- * for nobody knows whether it was done; the next call connects anew. */
+/* Connects to a manager, of kin or Python. Errors as of kin_connect; KIN_EINVAL without a key. Each
+ * thread that makes calls gets a connection of its own at its first one, by the same options;
+ * .timeout is also how long a call waits for its answer beyond what it asks for (0: 20 s; then
+ * KIN_ETIMEDOUT, and the connection is closed). A connection that breaks fails the call that was at
+ * work, with KIN_EEOF, for nobody knows whether it was done; the next call connects anew. */
 KIN_API int kin_manager_connect(kin_manager **ret_manager, const char *address,
                                 const kin_connect_options *options);
 
@@ -168,7 +174,9 @@ KIN_API int kin_proxy_call(const void *proxy, const char *method, kin_obj args,
  * without waiting, and their *ret_result are set until the end, in which also all failures are: an
  * error object each. What would be a proxy comes as a token (kin_is_token). Other calls by this
  * thread on that manager say KIN_ESTATE meanwhile, also a second begin; a proxy that is freed
- * meanwhile gives its reference back in its turn. How many failed. */
+ * meanwhile gives its reference back in its turn. How many failed. When the connection breaks, the
+ * call that finds out says KIN_EEOF, all before it that had no answer are errors, and the batch is
+ * over: its end says KIN_ESTATE. */
 KIN_API int kin_manager_begin_batch(kin_manager *manager);
 KIN_API int64_t kin_manager_end_batch(kin_manager *manager);
 

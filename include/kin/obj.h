@@ -192,7 +192,8 @@ KIN_API const void *kin_as_bytes(kin_obj o);
 KIN_API kin_fn kin_as_func(kin_obj o);
 KIN_API void *kin_as_shared(kin_obj o);
 
-/* kin_as(kin_queue, o): a shared thing of that type, NULL for any other. */
+/* kin_as(kin_queue, o): a shared thing of that type; NULL for any other, and for one that was
+ * freed, as it may be that lies in a dict. kin_errmsg() says which; kin_to_shared has a code. */
 #define kin_as(type, o) ((type *)kin_as_shared_type((o), type##_KIND))
 KIN_API void *kin_as_shared_type(kin_obj o, int kind);
 

@@ -86,7 +86,8 @@ static int compare_with_float(kin_obj a, double f, int *ret)
         *ret = order_of(is_exact ? (double)i : 0, f);
         return 0;
     }
-    double whole = trunc(f);
+    double whole;
+    (void)modf(f, &whole);
     kin_obj b = int_of(whole);
     int rv = kin__obj_check(b, "kin_shared_list_sort");
     rv = rv < 0 ? rv : compare_ints(a, b, ret);

@@ -7,12 +7,29 @@
 
 #include <string.h>
 
+/* What begins with '#', by the name of its call. */
+static const char *call_of(const char *method)
+{
+    static const char *const calls[][2] = { { "#ADD", "add" },
+                                            { "#CAS", "compare_and_set" },
+                                            { "#DISCARD", "discard" },
+                                            { "#NEXT", "next" } };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        if (strcmp(calls[i][0], method) == 0) {
+            return calls[i][1];
+        }
+    }
+    return "copy";
+}
+
 int kin__remote_do(const void *thing, const char *method, kin_obj args, kin_obj *ret)
 {
     int rv = atomic_load(&kin__remote_call)(thing, method, args, 0, ret);
     if (rv == KIN_ENOTFOUND && method[0] == '#' && strstr(kin_errmsg(), method) != NULL) {
-        return kin__fail(KIN_EUNSUPPORTED, "the manager is not one of kin: Python has no %s",
-                         method);
+        return kin__fail(KIN_EUNSUPPORTED,
+                         "%s: the manager is not one of kin, and Python has no "
+                         "method for it",
+                         call_of(method));
     }
     return rv;
 }

@@ -487,7 +487,9 @@ int kin__block_check(const void *p, kin__type type, const char *what)
     }
     if (!locate(p, &at) ||
         (atomic_load_explicit(&at.header->shape, memory_order_relaxed) & 0xff) != (uint64_t)type) {
-        return kin__fail(KIN_EINVAL, "%s: %p is no such thing", what, p);
+        return kin__is_remote(p, (int)type)
+                   ? kin__fail_remote(what)
+                   : kin__fail(KIN_EINVAL, "%s: %p is no such thing", what, p);
     }
     if (!BLOCK_IS_HELD(atomic_load(&at.header->state))) {
         return kin__fail(KIN_EFREED, "%s was freed", what);

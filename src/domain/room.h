@@ -280,6 +280,12 @@ static inline bool kin__is_remote(const void *thing, int kind)
     return ops != NULL && thing != NULL && !kin__in_domain(thing, 1) && ops->is(thing, kind);
 }
 
+/* What a verb says that does not ask here. */
+static inline int kin__fail_remote(const char *what)
+{
+    return kin__fail(KIN_EUNSUPPORTED, "%s is a proxy: this call is for relatives", what);
+}
+
 /* What they say; or rv, when it is no such thing. */
 static inline int kin__remote_acquire(const void *thing, int kind, double timeout, int rv)
 {

@@ -26,7 +26,8 @@ static void act(kin__call *call)
     kin__os_interrupt_by(&call->unwanted, call->function == NULL); /* R2, R3 */
     if (call->function != NULL) {
         result = call->function(call->args);
-        rv = kin_is_error(result) ? KIN__RAISED : 0;
+        rv = kin__obj_check(result, "what the function returned");
+        rv = rv == 0 && kin_is_error(result) ? KIN__RAISED : rv;
     } else if (call->method != NULL) {
         call->asked.waits = false;
         rv = call->method(&call->asked, &result);

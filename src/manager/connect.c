@@ -54,6 +54,10 @@ int kin_manager_connect(kin_manager **ret_manager, const char *address,
         return kin__fail(KIN_EINVAL, "kin_manager_connect: the %s is NULL",
                          address == NULL ? "address" : "place for the manager");
     }
+    if (options == NULL || options->authkey == NULL) {
+        return kin__fail(KIN_EINVAL, "kin_manager_connect: a manager has a key, and the options "
+                                     "name none (.authkey)");
+    }
     int rv = kin__link_open(&link, address, options);
     if (rv < 0) {
         return rv;

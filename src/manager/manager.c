@@ -11,6 +11,7 @@ static const char verb_register[] = "kin_manager_register";
 typedef struct kin__made {
     struct kin__made *next;
     void *thing;
+    kin__ref ref;
     void (*free)(void *thing);
 } made;
 
@@ -61,12 +62,13 @@ int kin_manager_new(kin_manager **ret_manager, const kin_manager_options *option
     return kin__manager_new(ret_manager, NULL);
 }
 
-/* What was made last may stand on what was made before. */
+/* What was made last may stand on what was made before. The user may have freed some already, and
+ * other things lie there now. */
 static void free_things(kin_manager *m, bool ours)
 {
     for (made *at = m->made, *next; at != NULL; at = next) {
         next = at->next;
-        if (ours) {
+        if (ours && kin__block_find(at->ref, (kin__type)0) != NULL) {
             at->free(at->thing);
         }
         kin__os_free(at);
@@ -111,7 +113,7 @@ int kin__manager_keep(kin_manager *m, void *thing, void (*end)(void *thing))
         return kin__fail(KIN_ENOMEM, "no memory to note what the manager owns");
     }
     pthread_mutex_lock(&m->mutex);
-    *at = (made){ .next = m->made, .thing = thing, .free = end };
+    *at = (made){ .next = m->made, .thing = thing, .ref = kin__block_ref(thing), .free = end };
     m->made = at;
     pthread_mutex_unlock(&m->mutex);
     return 0;

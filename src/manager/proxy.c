@@ -80,6 +80,17 @@ static bool can_be(const void *thing, int kind)
     return false;
 }
 
+static const char *used_as(const void *thing)
+{
+    const kin__proxy *proxy = thing;
+    for (int i = 0; i < SHAPES; i++) {
+        if (has_shape(proxy->names, &shapes[i])) {
+            return shapes[i].type_id;
+        }
+    }
+    return proxy->type_id;
+}
+
 static const char *class_of(const kin__proxy *proxy)
 {
     for (int i = 0; i < SHAPES; i++) {
@@ -93,15 +104,6 @@ static const char *class_of(const kin__proxy *proxy)
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
-static int refuse_to_pack(void *thing, int ret_fds[KIN__LOCAL_FDS], uint64_t *ret_note)
-{
-    (void)thing;
-    (void)ret_fds;
-    (void)ret_note;
-    return kin__fail(KIN_EUNSUPPORTED, "a proxy travels to its own manager only: another process "
-                                       "connects for itself");
-}
-
 static void *refuse_to_unpack(const int *fds, int n, uint64_t note)
 {
     (void)fds;
@@ -114,10 +116,12 @@ static void *refuse_to_unpack(const int *fds, int n, uint64_t note)
 static const kin__local_ops ops = { .kind = KIN__PROXY_KIND,
                                     .name = "the proxy",
                                     .listed = true,
-                                    .pack = refuse_to_pack,
+                                    .stays = "a proxy travels to its own manager only: another "
+                                             "process connects for itself",
                                     .unpack = refuse_to_unpack,
                                     .free = kin__proxy_free,
-                                    .can_be = can_be };
+                                    .can_be = can_be,
+                                    .used_as = used_as };
 
 static char *copy_text(const char *text)
 {

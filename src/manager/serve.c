@@ -158,6 +158,16 @@ static bool is_full(const kin__server *server)
     return atomic_load(&server->n_clients) >= server->max_clients;
 }
 
+/* A line a second at most, for strangers do not tire. */
+static void log_refusal(kin__server *server)
+{
+    int64_t now = kin__os_now();
+    if (now >= server->log_again) {
+        server->log_again = now + SECOND;
+        kin_log(KIN_LOG_INFO, "%s", kin_errmsg());
+    }
+}
+
 /* Those who wait to be accepted; as many as there is room for. */
 static void welcome(kin__server *server)
 {
@@ -172,6 +182,7 @@ static void welcome(kin__server *server)
             kin__server_unlock_descriptors();
         } else if (rv == KIN_EAUTH) {
             atomic_fetch_add(&server->refused, 1);
+            log_refusal(server);
         }
     }
     if (is_full(server) || (rv < 0 && rv != KIN_EAUTH)) {

@@ -242,6 +242,7 @@ struct kin__server {
     size_t memory; /* R3 */
     int64_t pace;  /* ns between two requests of a program; 0: as they come */
     uint64_t turn;
+    int64_t log_again;
     kin__client *clients, *dead;
     int fresh; /* the descriptor of one who is to be the next client; -1 */
     kin__holder *holders;

@@ -26,6 +26,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PATIENCE 20        /* seconds for an answer */
@@ -185,6 +186,22 @@ static bool is_str(kin_obj o, const char *text)
     return kin_type_of(o) == KIN_TYPE_STR && strcmp(kin_as_str(o), text) == 0;
 }
 
+/* Of "KeyError: 'name'"; KIN_EUSER for what is no exception that we know. */
+static int code_of(const char *line)
+{
+    char type[64];
+    size_t n = strcspn(line, ":\n");
+    if (n >= sizeof type) {
+        return KIN_EUSER;
+    }
+    (void)snprintf(type, sizeof type, "%.*s", (int)n, line);
+    kin_obj exception = kin_exception(type, kin_args());
+    bool is_known = kin_type_of(exception) == KIN_TYPE_ERROR;
+    int code = is_known ? kin_error_code(exception) : KIN_EUSER;
+    kin_release(exception);
+    return code;
+}
+
 /* The last line of a traceback says what happened: "KeyError: 'name'". */
 static int fail_by_traceback(const char *text)
 {
@@ -196,8 +213,7 @@ static int fail_by_traceback(const char *text)
     while (from > 0 && text[from - 1] != '\n') {
         from--;
     }
-    bool unknown = strncmp(text + from, "KeyError", 8) == 0;
-    return kin__fail(unknown ? KIN_ENOTFOUND : KIN_EUSER, "the manager says: %.*s",
+    return kin__fail(code_of(text + from), "the manager says: %.*s",
                      (int)(n - from > 500 ? 500 : n - from), text + from);
 }
 

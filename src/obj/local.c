@@ -192,6 +192,9 @@ int kin__local_pack(kin_obj o, kin__cargo *cargo, kin__parcel *ret)
 {
     const local *l = o.as.p;
     void *thing = NULL;
+    if (l->ops->stays != NULL) {
+        return kin__fail(KIN_EUNSUPPORTED, "%s", l->ops->stays);
+    }
     if (cargo == NULL) {
         return kin__fail(KIN_EUNSUPPORTED,
                          "%s cannot be sent this way: only to a process that starts, and in "

@@ -184,8 +184,21 @@ static void add_bigint(writer *w, const bigint *b)
 static void add_shared(writer *w, kin__ref ref)
 {
     static const char *const names[KIN__TYPE_COUNT] = {
-        [KIN__RAW] = "memory",      [KIN__LOCK] = "kin_lock", [KIN__EVENT] = "kin_event",
-        [KIN__QUEUE] = "kin_queue", [KIN__POOL] = "kin_pool",
+        [KIN__RAW] = "memory",
+        [KIN__LOCK] = "kin_lock",
+        [KIN__EVENT] = "kin_event",
+        [KIN__QUEUE] = "kin_queue",
+        [KIN__POOL] = "kin_pool",
+        [KIN__RLOCK] = "kin_rlock",
+        [KIN__SEMAPHORE] = "kin_semaphore",
+        [KIN__CONDITION] = "kin_condition",
+        [KIN__BARRIER] = "kin_barrier",
+        [KIN__VALUE] = "kin_value",
+        [KIN__ARRAY] = "kin_array",
+        [KIN__SHARED_DICT] = "kin_shared_dict",
+        [KIN__SHARED_LIST] = "kin_shared_list",
+        [KIN__SHARED_SET] = "kin_shared_set",
+        [KIN__SHARED_NAMESPACE] = "kin_shared_namespace",
     };
     void *thing = kin__block_at(ref, 0, NULL);
     kin__type type = thing == NULL ? 0 : kin__block_type(thing);
@@ -195,6 +208,16 @@ static void add_shared(writer *w, kin__ref ref)
         add_format(w, "<%s at %p>", names[type], thing);
     } else {
         add_format(w, "<shared at %p>", thing);
+    }
+}
+
+static void add_local(writer *w, const local *l)
+{
+    bool is_gone = l->ops->listed && kin__local_ops_of(l->thing) == NULL;
+    if (l->ops->used_as != NULL && !is_gone) {
+        add_format(w, "<%s (%s) at %p>", l->ops->name, l->ops->used_as(l->thing), l->thing);
+    } else {
+        add_format(w, "<%s at %p>", l->ops->name, l->thing);
     }
 }
 
@@ -229,8 +252,7 @@ static void add_leaf(writer *w, kin_obj o)
         return;
     case KIN_TYPE_SHARED:
         if (is_local(o)) {
-            const local *l = o.as.p;
-            add_format(w, "<%s at %p>", l->ops->name, l->thing);
+            add_local(w, o.as.p);
         } else {
             add_shared(w, (kin__ref)o.as.i);
         }

@@ -97,6 +97,8 @@ typedef struct kin__local_ops {
     int kind;         /* as kin_conn_KIND: 64 and above, which no type of a block is */
     const char *name; /* "the connection" */
     bool listed;      /* its things are entered */
+    const char
+        *stays; /* why it cannot be sent to any process; NULL: it can, and has all of these */
 
     /* Its descriptors, which stay its own, and what else there is to tell: how many, or a code. */
     int (*pack)(void *thing, int ret_fds[KIN__LOCAL_FDS], uint64_t *ret_note);
@@ -108,6 +110,9 @@ typedef struct kin__local_ops {
 
     /* Whether it may be used as a thing of that kind, too; NULL: no. */
     bool (*can_be)(const void *thing, int kind);
+
+    /* For people: as what. NULL: it is what its name says. */
+    const char *(*used_as)(const void *thing);
 } kin__local_ops;
 
 /* Those of a thing that was entered; NULL when it was not. */

@@ -26,6 +26,9 @@ int kin__head_look(const void *primitive, kin__type type, const char *what)
     if (primitive == NULL) {
         return kin__fail(KIN_EINVAL, "%s is NULL", what);
     }
+    if (kin__is_remote(primitive, (int)type)) {
+        return kin__fail_remote(what);
+    }
     if (!kin__in_domain(head, sizeof *head)) {
         return kin__fail(KIN_EINVAL, "%s at %p is not in the family's memory", what, primitive);
     }

@@ -160,6 +160,7 @@ TEST(what_does_not_travel_or_is_not_there_is_said)
     CHECK_ERROR(kin_shared_dict_apply(dict, kin_str("k"), NULL, NULL), KIN_EUNSUPPORTED);
     failure = KIN_ENOTFOUND;
     CHECK_ERROR(kin_shared_dict_add(dict, kin_str("k"), kin_int(1), NULL), KIN_EUNSUPPORTED);
+    CHECK_CONTAINS(kin_errmsg(), "add: the manager is not one of kin");
     CHECK_ERROR(kin_shared_dict_get(dict, kin_str("k"), &(kin_obj){ 0 }), KIN_ENOTFOUND);
     kin_shared_dict_free(dict);
     CHECK_EQ(freed, 1);

@@ -94,16 +94,19 @@ TEST(every_call_that_waits_ends_when_its_client_leaves)
     static const struct {
         const char *type, *method;
         const char *before; /* by the same client */
+        bool many;          /* it is for two */
     } waits[] = {
-        { "Queue", "get", NULL },         { "Queue", "join", "put" },
-        { "Lock", "acquire", "acquire" }, { "BoundedSemaphore", "acquire", "acquire" },
-        { "Event", "wait", NULL },        { "Condition", "wait", "acquire" },
-        { "Barrier", "wait", NULL },
+        { "Queue", "get", NULL, false },         { "Queue", "join", "put", false },
+        { "Lock", "acquire", "acquire", false }, { "BoundedSemaphore", "acquire", "acquire", true },
+        { "Event", "wait", NULL, false },        { "Condition", "wait", "acquire", false },
+        { "Barrier", "wait", NULL, true },
     };
     kin_manager *m = new_manager();
     serve(m);
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
-        kin_obj made = control(m, "create", kin_tuple(kin_str(waits[i].type), kin_int(2)));
+        kin_obj type = kin_str(waits[i].type);
+        kin_obj made =
+            control(m, "create", waits[i].many ? kin_tuple(type, kin_int(2)) : kin_tuple(type));
         const char *ident = kin_as_str(kin_at(made, 0));
         kin_conn *conn = enter_for_methods(m);
         for (int n = 0; waits[i].before != NULL && n < 2; n++) {

@@ -11,6 +11,12 @@ static kin_obj fail_today(kin_obj args)
     return kin_error(KIN_ERANGE, "no %s today", kin_arg_str(args, 0));
 }
 
+static kin_obj make_a_mistake(kin_obj args)
+{
+    (void)args;
+    return kin_error(5, "a code that is none");
+}
+
 static kin_manager *serving(void)
 {
     kin_manager *m = new_manager();
@@ -39,6 +45,19 @@ TEST(what_fails_there_fails_here_with_its_code_and_its_text)
     CHECK_CONTAINS(kin_errmsg(), "no luck today");
     CHECK_ERROR(kin_manager_call(far, "nobody", kin_args(), &o), KIN_ENOTFOUND);
     CHECK_CONTAINS(kin_errmsg(), "nobody");
+    kin_manager_free(far);
+    kin_manager_free(m);
+}
+
+TEST(a_result_that_is_none_says_why_as_it_does_here)
+{
+    kin_manager *m = serving(), *far = connect_to(m);
+    kin_obj o;
+    CHECK_OK(kin_manager_register(m, "mistake", kin_func(make_a_mistake)));
+    CHECK_ERROR(kin_manager_call(far, "mistake", kin_args(), &o), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "a code of 5 is not negative");
+    CHECK_ERROR(kin_call(make_a_mistake, kin_args(), &o), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "a code of 5 is not negative");
     kin_manager_free(far);
     kin_manager_free(m);
 }
@@ -78,6 +97,10 @@ TEST(who_does_not_know_the_key_is_not_connected)
                             KIN_OPT(kin_connect_options, .authkey = "wrong", .authkey_size = 5)),
         KIN_EAUTH);
     CHECK(kin_manager_connect(&far, "@kin-nobody-is-there", NULL) < 0);
+    CHECK_ERROR(kin_manager_connect(&far, address, NULL), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "a manager has a key");
+    CHECK_ERROR(kin_manager_connect(&far, address, &(kin_connect_options){ .timeout = 1 }),
+                KIN_EINVAL);
     CHECK_ERROR(kin_manager_connect(&far, NULL, NULL), KIN_EINVAL);
     CHECK_ERROR(kin_manager_connect(NULL, address, NULL), KIN_EINVAL);
     CHECK_NULL(far);

@@ -23,6 +23,33 @@ TEST(a_manager_frees_what_it_made)
     CHECK_ERROR(kin_lock_acquire(lock, 0), KIN_EFREED);
 }
 
+static void log_nothing(int level, const char *text, void *ctx)
+{
+    (void)level;
+    (void)ctx;
+    CHECK_(false, "it was logged: %s", text);
+}
+
+TEST(what_it_made_may_be_freed_before_and_what_lies_there_then_stays)
+{
+    kin_manager *m = new_manager();
+    kin_shared_dict *dict = NULL, *other = NULL;
+    kin_lock *lock = NULL;
+    kin_pool *pool = NULL;
+    CHECK_OK(kin_manager_dict(m, &dict, kin_none()));
+    CHECK_OK(kin_manager_lock(m, &lock));
+    CHECK_OK(kin_manager_pool(m, &pool, KIN_OPT(kin_pool_options, .processes = 1)));
+    kin_shared_dict_free(dict);
+    kin_lock_free(lock);
+    kin_pool_free(pool);
+    CHECK_OK(kin_shared_dict_new(&other, NULL));
+    kin_log_set_handler(log_nothing, NULL);
+    kin_manager_free(m);
+    kin_log_set_handler(NULL, NULL);
+    CHECK_OK(kin_shared_dict_set(other, kin_int(1), kin_int(2)));
+    kin_shared_dict_free(other);
+}
+
 TEST(a_forked_childs_copy_frees_nothing)
 {
     kin_manager *m = new_manager();

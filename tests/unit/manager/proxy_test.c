@@ -35,6 +35,33 @@ TEST(a_proxy_is_freed_with_the_object_that_brought_it)
     finish(far, m);
 }
 
+TEST(a_proxy_says_what_it_is_and_goes_nowhere_else)
+{
+    kin_manager *m = with_queue_and_dict(), *far = connect_to(m);
+    kin_obj queue = call_for(far, "queue"), dict = call_for(far, "dict");
+    kin_shared_dict *local = NULL;
+    char *text = kin_repr(queue);
+    CHECK_CONTAINS(text, "<the proxy (Queue) at 0x");
+    free(text);
+    text = kin_repr(dict);
+    CHECK_CONTAINS(text, "<the proxy (dict) at 0x");
+    free(text);
+    CHECK_OK(kin_shared_dict_new(&local, NULL));
+    CHECK_ERROR(kin_shared_dict_set(local, kin_int(1), kin_retain(queue)), KIN_EUNSUPPORTED);
+    CHECK_CONTAINS(kin_errmsg(), "a proxy travels to its own manager only");
+    text = kin_repr(kin_shared(local));
+    CHECK_CONTAINS(text, "<kin_shared_dict at 0x");
+    free(text);
+    kin_shared_dict_free(local);
+    kin_release(dict);
+    kin_queue_free(kin_take(kin_queue, queue));
+    text = kin_repr(queue);
+    CHECK_CONTAINS(text, "<the proxy at 0x");
+    free(text);
+    kin_release(queue);
+    finish(far, m);
+}
+
 TEST(a_proxy_that_was_taken_stays_until_it_is_freed)
 {
     kin_manager *m = with_queue_and_dict(), *far = connect_to(m);

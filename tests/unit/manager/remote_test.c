@@ -185,3 +185,35 @@ TEST(a_verb_of_another_type_is_refused)
     kin_lock_free(lock);
     finish(p);
 }
+
+#define CHECK_FOR_RELATIVES(rv)                                                                    \
+    do {                                                                                           \
+        CHECK_ERROR((rv), KIN_EUNSUPPORTED);                                                       \
+        CHECK_CONTAINS(kin_errmsg(), "is a proxy: this call is for relatives");                    \
+    } while (0)
+
+TEST(calls_that_a_proxy_does_not_have_say_so)
+{
+    pair p = begin();
+    kin_queue *queue;
+    kin_array *array;
+    kin_value *value;
+    kin_lock *lock;
+    kin_obj o;
+    CHECK_OK(kin_manager_queue(p.far, &queue, NULL));
+    CHECK_OK(kin_manager_array(p.far, &array, 'i', kin_list(kin_int(3))));
+    CHECK_OK(kin_manager_value(p.far, &value, 'i', kin_int(3)));
+    CHECK_OK(kin_manager_lock(p.far, &lock));
+    kin_waitable thing = kin_queue_waitable(queue);
+    CHECK_FOR_RELATIVES(kin_queue_close(queue));
+    CHECK_FOR_RELATIVES(kin_wait(&thing, 1, 0));
+    CHECK_FOR_RELATIVES(kin_array_slice(array, 0, 2, &o));
+    CHECK_FOR_RELATIVES(kin_lock_owner(lock, &(int){ 0 }, NULL, 0));
+    CHECK_NULL(kin_value_ptr(value));
+    CHECK_CONTAINS(kin_errmsg(), "is a proxy: this call is for relatives");
+    kin_queue_free(queue);
+    kin_array_free(array);
+    kin_value_free(value);
+    kin_lock_free(lock);
+    finish(p);
+}

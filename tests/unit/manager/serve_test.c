@@ -57,17 +57,35 @@ TEST(a_manager_needs_a_key)
     kin_manager_free(m);
 }
 
-TEST(who_does_not_know_the_key_is_refused_and_counted)
+static void count_refusals(int level, const char *text, void *count)
 {
+    CHECK_EQ(level, KIN_LOG_INFO);
+    CHECK_CONTAINS(text, "another key");
+    atomic_fetch_add((atomic_int *)count, 1);
+}
+
+TEST(who_does_not_know_the_key_is_refused_and_counted_and_logged_not_too_often)
+{
+    enum { TRIES = 20 };
     kin_manager *m = new_manager();
     kin_conn *conn = NULL;
+    atomic_int logged = 0;
+    (void)kin_log_set_level(KIN_LOG_INFO);
+    kin_log_set_handler(count_refusals, &logged);
+    double began = kin_now();
     serve(m);
-    CHECK_ERROR(kin_connect(&conn, kin_manager_address(m),
-                            KIN_OPT(kin_connect_options, .authkey = "wrong", .authkey_size = 5)),
-                KIN_EAUTH);
-    WAIT_UNTIL(stats(m).refused == 1);
+    for (int i = 0; i < TRIES; i++) {
+        CHECK_ERROR(
+            kin_connect(&conn, kin_manager_address(m),
+                        KIN_OPT(kin_connect_options, .authkey = "wrong", .authkey_size = 5)),
+            KIN_EAUTH);
+    }
+    WAIT_UNTIL(stats(m).refused == TRIES);
     kin_release(control(m, "dummy", kin_tuple()));
     kin_manager_free(m);
+    CHECK_GT(logged, 0);
+    CHECK_LE(logged, 1 + (int)(kin_now() - began)); /* one a second */
+    kin_log_set_handler(NULL, NULL);
 }
 
 TEST(a_client_that_asks_for_too_much_is_dropped)

@@ -1,7 +1,12 @@
 /* One connection: answers in pieces, together, cut off, too large, and such as are none. */
 #include "unit/manager/poser.h"
 
-static const char *const lies[] = { "#LIE", "#TRACEBACK", "#UNSERIALIZABLE", "#ERROR" };
+static const char *const lies[][2] = { { "#LIE", "" },
+                                       { "#TRACEBACK", "x\nKeyError: 'y'\n" },
+                                       { "#TRACEBACK", "x\n  y\nValueError: no z" },
+                                       { "#TRACEBACK", "a.thing.of.theirs" },
+                                       { "#UNSERIALIZABLE", "x" },
+                                       { "#ERROR", "x" } };
 
 static void lie(kin_conn *conn)
 {
@@ -9,7 +14,7 @@ static void lie(kin_conn *conn)
     size_t n = 0, most = sizeof lies / sizeof lies[0];
     while (kin_conn_recv(conn, &request, KIN_FOREVER) == 0) {
         kin_release(request);
-        kin_obj answer = n < most    ? kin_tuple(kin_str(lies[n]), kin_str("x\nKeyError: 'y'\n"))
+        kin_obj answer = n < most    ? kin_tuple(kin_str(lies[n][0]), kin_str(lies[n][1]))
                          : n == most ? kin_tuple(kin_str("#PROXY"), kin_str("what?"))
                                      : kin_int(5);
         (void)kin_conn_send(conn, answer, KIN_FOREVER);
@@ -25,6 +30,9 @@ TEST(answers_that_are_none_are_errors)
     CHECK_ERROR(kin_manager_call(far, "x", kin_args(), &o), KIN_ECORRUPT);
     CHECK_ERROR(kin_manager_call(far, "x", kin_args(), &o), KIN_ENOTFOUND);
     CHECK_CONTAINS(kin_errmsg(), "KeyError: 'y'");
+    CHECK_ERROR(kin_manager_call(far, "x", kin_args(), &o), KIN_EINVAL);
+    CHECK_CONTAINS(kin_errmsg(), "ValueError: no z");
+    CHECK_ERROR(kin_manager_call(far, "x", kin_args(), &o), KIN_EUSER);
     CHECK_ERROR(kin_manager_call(far, "x", kin_args(), &o), KIN_EUNSUPPORTED);
     CHECK_ERROR(kin_manager_call(far, "x", kin_args(), &o), KIN_EUSER);
     CHECK_ERROR(kin_manager_call(far, "x", kin_args(), &o), KIN_ECORRUPT);
