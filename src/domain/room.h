@@ -260,7 +260,8 @@ static inline bool kin__domain_has(size_t size)
  */
 typedef struct kin__remote_ops {
     bool (*is)(const void *thing, int kind);
-    int (*acquire)(const void *thing, double timeout);
+    int (*acquire)(void *thing, int kind, double timeout);
+    int (*release)(void *thing, int kind);
     int (*wait)(const void *thing, double timeout);
     int (*tell)(const void *thing, const char *method, int64_t number);       /* -1: none */
     int (*ask)(const void *thing, const char *method, const char *attribute); /* or NULL */
@@ -287,9 +288,14 @@ static inline int kin__fail_remote(const char *what)
 }
 
 /* What they say; or rv, when it is no such thing. */
-static inline int kin__remote_acquire(const void *thing, int kind, double timeout, int rv)
+static inline int kin__remote_acquire(void *thing, int kind, double timeout, int rv)
 {
-    return kin__is_remote(thing, kind) ? kin__remote_ops_now()->acquire(thing, timeout) : rv;
+    return kin__is_remote(thing, kind) ? kin__remote_ops_now()->acquire(thing, kind, timeout) : rv;
+}
+
+static inline int kin__remote_release(void *thing, int kind, int rv)
+{
+    return kin__is_remote(thing, kind) ? kin__remote_ops_now()->release(thing, kind) : rv;
 }
 
 static inline int kin__remote_wait(const void *thing, int kind, double timeout, int rv)

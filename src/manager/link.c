@@ -97,6 +97,24 @@ int kin__link_find(kin__link *link, kin__wire **ret)
     return rv;
 }
 
+uint64_t kin__link_wire_number(kin__link *link)
+{
+    kin__link_lock();
+    const kin__wire *w = find_wire(link);
+    uint64_t number = w != NULL && w->is_kin ? w->number : 0;
+    kin__link_unlock();
+    return number;
+}
+
+bool kin__link_has(const kin__link *link, uint64_t number)
+{
+    const kin__wire *w = link->wires;
+    while (w != NULL && w->number != number) {
+        w = w->next;
+    }
+    return w != NULL;
+}
+
 void kin__link_cut(kin__link *link, kin__wire *w)
 {
     kin__link_lock();
@@ -179,6 +197,7 @@ static int make_wire(kin__link *link, kin__wire **ret)
     }
     kin__link_lock();
     prune(link, false);
+    (*ret)->number = ++link->n_made;
     (*ret)->next = link->wires;
     link->wires = *ret;
     kin__link_unlock();

@@ -13,6 +13,7 @@ struct kin__wire {
     const kin__link *link;
     kin_conn *conn;
     int fd;          /* of it: the bytes go past it */
+    uint64_t number; /* of this link's wires, for good */
     uint32_t thread; /* whose, for good */
     pid_t tid;       /* its number while it is there */
     bool is_kin;     /* a manager of ours is at the other end */
@@ -34,6 +35,7 @@ struct kin__link {
     pid_t pid;
     bool closed;
     kin__wire *wires;
+    uint64_t n_made;            /* of them, so far */
     struct kin__proxy *proxies; /* that go with the manager: proxy.c */
     char *address;
     char *key;

@@ -137,6 +137,7 @@ static void drop_parts(kin__proxy *proxy)
 {
     kin__link_drop(proxy->link);
     kin_release(proxy->names);
+    kin__grip_free(proxy);
     kin__os_free(proxy->ident);
     kin__os_free(proxy->type_id);
     kin__os_free(proxy);

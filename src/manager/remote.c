@@ -33,21 +33,41 @@ static int as_outcome(kin_obj result, const char *method)
     return rv;
 }
 
-static int acquire(const void *thing, double timeout)
+/* RuntimeError: to release what is not held, to notify or to wait without the lock. */
+static int as_code(int rv)
+{
+    return rv == KIN_EUSER && strncmp(kin_errmsg(), "RuntimeError", 12) == 0 ? KIN_ESTATE : rv;
+}
+
+/* What a connection holds alone, and others can release: grip.c. */
+static bool is_lock(int kind)
+{
+    return kind == kin_lock_KIND || kind == kin_condition_KIND;
+}
+
+static int acquire(void *thing, int kind, double timeout)
 {
     kin_obj result;
+    int rv = is_lock(kind) ? kin__grip_place(thing) : 0;
+    if (rv < 0) {
+        return rv;
+    }
     kin_obj args = timeout == 0             ? kin_tuple(kin_bool(false))
                    : timeout == KIN_FOREVER ? kin_tuple(kin_bool(true))
                                             : kin_tuple(kin_bool(true), kin_float(timeout));
-    int rv = kin__proxy_ask(thing, "acquire", args, timeout, &result);
-    return rv < 0 ? rv : as_outcome(result, "acquire");
+    rv = kin__proxy_ask(thing, "acquire", args, timeout, &result);
+    rv = rv < 0 ? rv : as_outcome(result, "acquire");
+    if (rv >= 0 && is_lock(kind)) {
+        kin__grip_note(thing, true);
+    }
+    return rv;
 }
 
 static int wait_for(const void *thing, double timeout)
 {
     kin_obj result;
     int rv = kin__proxy_ask(thing, "wait", kin_tuple(seconds_or_none(timeout)), timeout, &result);
-    return rv < 0 ? rv : as_outcome(result, "wait");
+    return rv < 0 ? as_code(rv) : as_outcome(result, "wait");
 }
 
 static int tell(const void *thing, const char *method, int64_t number)
@@ -58,8 +78,17 @@ static int tell(const void *thing, const char *method, int64_t number)
     if (rv == 0) {
         kin_release(result);
     }
-    /* RuntimeError: to release what is not held, to notify without the lock */
-    return rv == KIN_EUSER && strncmp(kin_errmsg(), "RuntimeError", 12) == 0 ? KIN_ESTATE : rv;
+    return as_code(rv);
+}
+
+static int release(void *thing, int kind)
+{
+    int rv = is_lock(kind) ? kin__grip_check(thing) : 0;
+    rv = rv < 0 ? rv : tell(thing, "release", -1);
+    if (rv >= 0 && is_lock(kind)) {
+        kin__grip_note(thing, false);
+    }
+    return rv;
 }
 
 static int ask(const void *thing, const char *method, const char *attribute)
@@ -96,6 +125,7 @@ void kin__remote_begin(void)
 {
     static const kin__remote_ops ops = { .is = is_far,
                                          .acquire = acquire,
+                                         .release = release,
                                          .wait = wait_for,
                                          .tell = tell,
                                          .ask = ask,

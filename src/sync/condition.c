@@ -249,7 +249,7 @@ int kin_condition_release(kin_condition *public)
 {
     int rv = check(public, NAMES(kin_condition_release));
     if (rv < 0) {
-        return kin__remote_tell(public, KIN__CONDITION, "release", rv);
+        return kin__remote_release(public, KIN__CONDITION, rv);
     }
     its_lock lock = condition_at(public)->lock;
     return is_rlock(lock) ? kin_rlock_release(rlock_of(lock)) : kin_lock_release(lock_of(lock));

@@ -102,7 +102,7 @@ int kin_lock_release(kin_lock *lock)
 {
     int rv = kin__head_check(lock, KIN__LOCK, "kin_lock_release: the lock");
     if (rv < 0) {
-        return kin__remote_tell(lock, KIN__LOCK, "release", rv);
+        return kin__remote_release(lock, KIN__LOCK, rv);
     }
     uint64_t seen = atomic_load_explicit(&mutex_of(lock)->word, memory_order_relaxed);
     do {

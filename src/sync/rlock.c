@@ -177,7 +177,7 @@ int kin_rlock_release(kin_rlock *lock)
     uint64_t mine;
     int rv = check(lock, what, &mine);
     if (rv < 0) {
-        return kin__remote_tell(lock, KIN__RLOCK, "release", rv);
+        return kin__remote_release(lock, KIN__RLOCK, rv);
     }
     if (is_ours(at(lock), mine) && get_depth(at(lock)) > 1) {
         set_depth(at(lock), get_depth(at(lock)) - 1);

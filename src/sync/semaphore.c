@@ -473,7 +473,7 @@ int kin_semaphore_release(kin_semaphore *public)
     semaphore *s = semaphore_at(public);
     int rv = kin__head_check(s, KIN__SEMAPHORE, "kin_semaphore_release: the semaphore");
     if (rv < 0) {
-        return kin__remote_tell(s, KIN__SEMAPHORE, "release", rv);
+        return kin__remote_release(s, KIN__SEMAPHORE, rv);
     }
     return is_owned(s) ? release_owned(s) : release_plain(s);
 }
