@@ -17,7 +17,7 @@
 enum { KEY_MOST = 4096 };
 
 /* Long options without a letter. */
-enum { MD5 = 256, NO_CREATE, CLIENTS, MESSAGE, MEMORY, RATE };
+enum { MD5 = 256, NO_CREATE, CLIENTS, MESSAGE, MEMORY, RATE, ACK_QUEUE };
 
 typedef struct settings {
     kin_manager *manager;
@@ -42,6 +42,8 @@ static const struct argp_option options[] = {
     { "set", 's', "NAME", 0, 0, 1 },
     { "namespace", 'n', "NAME", 0, 0, 1 },
     { "queue", 'q', "NAME[:SIZE]", 0, "SIZE: messages at most", 1 },
+    { "ack-queue", ACK_QUEUE, "NAME[:SIZE]", 0,
+      "the same, and what its taker did not finish goes back", 1 },
     { "lock", 'L', "NAME", 0, 0, 1 },
     { "event", 'e', "NAME", 0, 0, 1 },
     { 0 },
@@ -101,12 +103,12 @@ static void check_name(const char *name, size_t size, struct argp_state *state)
     }
 }
 
-static int add_queue(kin_manager *m, char *text, struct argp_state *state)
+static int add_queue(kin_manager *m, char *text, bool ack, struct argp_state *state)
 {
     kin_queue *queue;
     char *colon = strrchr(text, ':');
     check_name(text, colon != NULL ? (size_t)(colon - text) : strlen(text), state);
-    kin_queue_options how = { .joinable = true };
+    kin_queue_options how = { .joinable = true, .ack = ack };
     how.maxsize = colon != NULL ? number(colon + 1, state) : 0;
     int rv = kin_manager_queue(m, &queue, &how);
     if (colon != NULL) {
@@ -117,10 +119,11 @@ static int add_queue(kin_manager *m, char *text, struct argp_state *state)
 
 static void add(kin_manager *m, int key, char *text, struct argp_state *state)
 {
-    if (key != 'q') {
+    bool is_queue = key == 'q' || key == ACK_QUEUE;
+    if (!is_queue) {
         check_name(text, strlen(text), state);
     }
-    int rv = key == 'q' ? add_queue(m, text, state) : add_thing(m, key, text);
+    int rv = is_queue ? add_queue(m, text, key == ACK_QUEUE, state) : add_thing(m, key, text);
     if (rv == KIN_EEXIST) {
         argp_error(state, "there are two things of the name \"%s\"", text);
     } else if (rv < 0) {

@@ -251,14 +251,22 @@ static int64_t tidy(kin__server *server)
     return again;
 }
 
-static void act_on(kin__server *server, const kin__happened *event)
+/* Calls that are done come last: by then it is known who has left, and what they brought him goes
+ * back. */
+static void act_on(kin__server *server, const kin__happened *events, int n)
 {
-    if (event->word == &server->listener) {
-        welcome(server);
-    } else if (event->word == &server->flag) {
+    bool any_done = false;
+    for (int i = 0; i < n; i++) {
+        if (events[i].word == &server->listener) {
+            welcome(server);
+        } else if (events[i].word == &server->flag) {
+            any_done = true;
+        } else {
+            kin__client_event(events[i].word, events[i].what);
+        }
+    }
+    if (any_done) {
         take_in(server);
-    } else {
-        kin__client_event(event->word, event->what);
     }
 }
 
@@ -324,9 +332,7 @@ static void serve(void *ctx)
         int64_t until = tidy(server);
         wait_for_events(&t, resumes < until ? resumes : until);
         server->turn++;
-        for (int i = 0; i < t.n; i++) {
-            act_on(server, &t.events[i]);
-        }
+        act_on(server, t.events, t.n);
         resumes = give_turns(server);
     }
     end_all(server);

@@ -298,6 +298,26 @@ TEST(what_was_got_for_a_client_that_has_left_is_in_the_queue_again)
     kin_manager_free(m);
 }
 
+/* However soon after that. What cannot be known is whether an answer that was written was read. */
+TEST(nothing_is_lost_that_is_put_after_a_waiting_client_has_left)
+{
+    char ident[40];
+    kin_queue *queue;
+    kin_obj item;
+    kin_manager *m = with_queue(&queue, false, ident);
+    for (int i = 0; i < 200; i++) {
+        kin_conn *conn = enter_for_methods(m);
+        send_request(conn, ident, "get", kin_tuple());
+        WAIT_UNTIL(stats(m).waiting == 1);
+        kin_conn_free(conn);
+        CHECK_OK(kin_queue_put(queue, kin_int(i), 0));
+        WAIT_UNTIL(stats(m).clients == 0);
+        CHECK_OK(kin_queue_get(queue, &item, 0));
+        CHECK_EQ(kin_as_int(item), i);
+    }
+    kin_manager_free(m);
+}
+
 /* By a thread of the crew: what it answers is the same. */
 TEST(a_call_of_a_whole_thing_with_many_items)
 {
