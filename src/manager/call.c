@@ -32,7 +32,9 @@ static void act(kin__call *call)
         call->asked.waits = false;
         rv = call->method(&call->asked, &result);
     } else {
-        rv = call->kind->make(call->args, call->names, &call->asked.new_thing);
+        const kin__kind *kind = call->kind;
+        rv = kin__takes_check(&kind->takes, kind->type_id, call->args, call->names);
+        rv = rv < 0 ? rv : kind->make(call->args, call->names, &call->asked.new_thing);
         call->asked.new_kind = rv < 0 ? NULL : call->kind;
     }
     result = rv < 0 ? kin__exception_for(rv) : kin__obj_own(result);
@@ -100,12 +102,16 @@ void kin__call_method(kin__client *client, kin__object *object, const kin__metho
                       kin_obj request)
 {
     void *thing = kin__object_thing(object);
-    kin__call *call = thing != NULL ? begin(client, request) : NULL;
+    int rv = thing == NULL ? KIN_EFREED
+                           : kin__takes_check(&method->takes, method->name, kin_at(request, 2),
+                                              kin_at(request, 3));
+    if (rv < 0) {
+        kin__answer(client, "#ERROR", kin__exception_for(rv));
+        kin_release(request);
+        return;
+    }
+    kin__call *call = begin(client, request);
     if (call == NULL) {
-        if (thing == NULL) {
-            kin__answer(client, "#ERROR", kin__exception_for(KIN_EFREED));
-            kin_release(request);
-        }
         return;
     }
     call->method = method->call;

@@ -61,6 +61,45 @@ kin_obj kin__kind_names(const kin__kind *kind)
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
+/* Its place among the names: `n` of them before it; -1: it is none. */
+static int place_of(const char *names, const char *name)
+{
+    size_t size = strlen(name);
+    int n = 0;
+    while (names != NULL && *names != '\0') {
+        size_t its = strcspn(names, " ");
+        if (its == size && memcmp(names, name, size) == 0) {
+            return n;
+        }
+        names += its + (names[its] == ' ');
+        n++;
+    }
+    return -1;
+}
+
+int kin__takes_check(const kin__takes *takes, const char *what, kin_obj args, kin_obj names)
+{
+    size_t given = kin_len(args), pos = 0;
+    bool any = takes->names != NULL && strcmp(takes->names, "**") == 0;
+    kin_obj key;
+    if (given > takes->most) {
+        return kin__fail(KIN_ETYPE, "%s() takes at most %zu positional arguments (%zu given)", what,
+                         takes->most, given);
+    }
+    while (!any && kin_type_of(names) == KIN_TYPE_DICT && kin_next_item(names, &pos, &key, NULL)) {
+        const char *name = kin_as_str(key);
+        int place = place_of(takes->names, name);
+        if (place < 0) {
+            return kin__fail(KIN_ETYPE, "%s() got an unexpected keyword argument '%.60s'", what,
+                             name);
+        }
+        if ((size_t)place < given) {
+            return kin__fail(KIN_ETYPE, "%s() got multiple values for argument '%s'", what, name);
+        }
+    }
+    return 0;
+}
+
 kin_obj kin__asked_arg(const kin__asked *asked, size_t i, const char *name, kin_obj otherwise)
 {
     if (i < kin_len(asked->args)) {

@@ -27,7 +27,7 @@ static int value_set(kin__asked *asked, kin_obj *ret)
 
 static const kin__method value_methods[] = {
     { .name = "get", .call = value_get },
-    { .name = "set", .call = value_set },
+    { .name = "set", .call = value_set, .takes = { 1, "value" } },
     { .name = NULL },
 };
 
@@ -65,6 +65,7 @@ static void free_value(void *thing)
 
 const kin__kind kin__kind_value = { .type_id = "Value",
                                     .class_name = "ValueProxy",
+                                    .takes = { 3, "typecode value lock" },
                                     .kind = kin_value_KIND,
                                     .methods = value_methods,
                                     .make = make_value,
@@ -134,8 +135,8 @@ static int array_set(kin__asked *asked, kin_obj *ret)
 
 static const kin__method array_methods[] = {
     { .name = "__len__", .call = array_len },
-    { .name = "__getitem__", .call = array_get },
-    { .name = "__setitem__", .call = array_set },
+    { .name = "__getitem__", .call = array_get, .takes = { 1, NULL } },
+    { .name = "__setitem__", .call = array_set, .takes = { 2, NULL } },
     { .name = NULL },
 };
 
@@ -160,6 +161,7 @@ static void free_array(void *thing)
 
 const kin__kind kin__kind_array = { .type_id = "Array",
                                     .class_name = "ArrayProxy",
+                                    .takes = { 3, "typecode sequence lock" },
                                     .kind = kin_array_KIND,
                                     .methods = array_methods,
                                     .make = make_array,
@@ -212,9 +214,9 @@ static int namespace_copy(kin__asked *asked, kin_obj *ret)
 
 static const kin__method namespace_methods[] = {
     { .name = "#GETVALUE", .call = namespace_copy, .hidden = true },
-    { .name = "__getattribute__", .call = namespace_get },
-    { .name = "__setattr__", .call = namespace_set },
-    { .name = "__delattr__", .call = namespace_del },
+    { .name = "__getattribute__", .call = namespace_get, .takes = { 1, NULL } },
+    { .name = "__setattr__", .call = namespace_set, .takes = { 2, NULL } },
+    { .name = "__delattr__", .call = namespace_del, .takes = { 1, NULL } },
     { .name = NULL },
 };
 
@@ -235,6 +237,7 @@ static void free_namespace(void *thing)
 
 const kin__kind kin__kind_namespace = { .type_id = "Namespace",
                                         .class_name = "NamespaceProxy",
+                                        .takes = { 0, "**" },
                                         .kind = kin_shared_namespace_KIND,
                                         .methods = namespace_methods,
                                         .make = make_namespace,

@@ -59,7 +59,7 @@ static int lock_locked(kin__asked *asked, kin_obj *ret)
 }
 
 static const kin__method lock_methods[] = {
-    { .name = "acquire", .call = lock_acquire },
+    { .name = "acquire", .call = lock_acquire, .takes = { 2, "blocking timeout" } },
     { .name = "release", .call = lock_release },
     { .name = "locked", .call = lock_locked },
     { .name = NULL },
@@ -109,7 +109,7 @@ static int rlock_locked(kin__asked *asked, kin_obj *ret)
 }
 
 static const kin__method rlock_methods[] = {
-    { .name = "acquire", .call = rlock_acquire },
+    { .name = "acquire", .call = rlock_acquire, .takes = { 2, "blocking timeout" } },
     { .name = "release", .call = rlock_release },
     { .name = "locked", .call = rlock_locked },
     { .name = NULL },
@@ -166,8 +166,8 @@ static int semaphore_locked(kin__asked *asked, kin_obj *ret)
 }
 
 static const kin__method semaphore_methods[] = {
-    { .name = "acquire", .call = semaphore_acquire },
-    { .name = "release", .call = semaphore_release },
+    { .name = "acquire", .call = semaphore_acquire, .takes = { 2, "blocking timeout" } },
+    { .name = "release", .call = semaphore_release, .takes = { 1, "n" } },
     { .name = "locked", .call = semaphore_locked },
     { .name = NULL },
 };
@@ -208,6 +208,7 @@ static void free_semaphore(void *thing)
 
 const kin__kind kin__kind_semaphore = { .type_id = "Semaphore",
                                         .class_name = "AcquirerProxy",
+                                        .takes = { 1, "value" },
                                         .kind = kin_semaphore_KIND,
                                         .methods = semaphore_methods,
                                         .make = make_semaphore,
@@ -215,6 +216,7 @@ const kin__kind kin__kind_semaphore = { .type_id = "Semaphore",
 
 const kin__kind kin__kind_bounded_semaphore = { .type_id = "BoundedSemaphore",
                                                 .class_name = "AcquirerProxy",
+                                                .takes = { 1, "value" },
                                                 .kind = kin_semaphore_KIND,
                                                 .methods = semaphore_methods,
                                                 .make = make_bounded,
@@ -276,10 +278,10 @@ static int condition_notify_all(kin__asked *asked, kin_obj *ret)
 }
 
 static const kin__method condition_methods[] = {
-    { .name = "acquire", .call = condition_acquire },
+    { .name = "acquire", .call = condition_acquire, .takes = { 2, "blocking timeout" } },
     { .name = "release", .call = condition_release },
-    { .name = "wait", .call = condition_wait },
-    { .name = "notify", .call = condition_notify },
+    { .name = "wait", .call = condition_wait, .takes = { 1, "timeout" } },
+    { .name = "notify", .call = condition_notify, .takes = { 1, "n" } },
     { .name = "notify_all", .call = condition_notify_all },
     { .name = NULL },
 };
@@ -323,6 +325,7 @@ static void free_condition(void *thing)
 
 const kin__kind kin__kind_condition = { .type_id = "Condition",
                                         .class_name = "ConditionProxy",
+                                        .takes = { 1, "lock" },
                                         .kind = kin_condition_KIND,
                                         .methods = condition_methods,
                                         .make = make_condition,
@@ -360,7 +363,7 @@ static const kin__method event_methods[] = {
     { .name = "is_set", .call = event_is_set },
     { .name = "set", .call = event_set },
     { .name = "clear", .call = event_clear },
-    { .name = "wait", .call = event_wait },
+    { .name = "wait", .call = event_wait, .takes = { 1, "timeout" } },
     { .name = NULL },
 };
 
@@ -432,8 +435,8 @@ static int barrier_attribute(kin__asked *asked, kin_obj *ret)
 
 /* A proxy class that Python makes of the names that it is told would call that one for ever. */
 static const kin__method barrier_methods[] = {
-    { .name = "__getattribute__", .call = barrier_attribute, .hidden = true },
-    { .name = "wait", .call = barrier_wait, .waits = true },
+    { .name = "__getattribute__", .call = barrier_attribute, .takes = { 1, NULL }, .hidden = true },
+    { .name = "wait", .call = barrier_wait, .takes = { 1, "timeout" }, .waits = true },
     { .name = "abort", .call = barrier_abort },
     { .name = "reset", .call = barrier_reset },
     { .name = NULL },
@@ -470,6 +473,7 @@ static void free_barrier(void *thing)
 
 const kin__kind kin__kind_barrier = { .type_id = "Barrier",
                                       .class_name = "BarrierProxy",
+                                      .takes = { 3, "parties action timeout" },
                                       .kind = kin_barrier_KIND,
                                       .methods = barrier_methods,
                                       .make = make_barrier,

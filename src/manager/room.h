@@ -102,9 +102,21 @@ typedef struct kin__asked {
 enum { KIN__RAISED = 1 << 20 };
 typedef int (*kin__served)(kin__asked *asked, kin_obj *ret);
 
+/* How many arguments by position, and which by name: those of the first ones in their order, with a
+ * space in between; "**": any; NULL: none. All zeros: none at all. */
+typedef struct kin__takes {
+    size_t most;
+    const char *names;
+} kin__takes;
+#define KIN__ANY SIZE_MAX
+
+/* Whether these may be passed: KIN_ETYPE, with Python's sentence, before anything is done. */
+int kin__takes_check(const kin__takes *takes, const char *what, kin_obj args, kin_obj names);
+
 typedef struct kin__method {
     const char *name;
     kin__served call;
+    kin__takes takes;
     bool hidden; /* is answered, and not told of */
     bool waits;  /* always in a thread of its own */
     bool whole;  /* goes through all items: so, too, where they are many */
@@ -121,7 +133,8 @@ typedef struct kin__kind {
     const kin__method *methods;    /* up to one without a name */
     int64_t (*count)(void *thing); /* its items; NULL: it has none, or few */
 
-    /* What create makes; NULL: nothing. args and names are borrowed. */
+    /* What create makes, and of what; NULL: nothing. args and names are borrowed. */
+    kin__takes takes;
     int (*make)(kin_obj args, kin_obj names, void **ret_thing);
     void (*free)(void *thing);
 } kin__kind;

@@ -18,6 +18,7 @@ UNUSED static served make_with(const char *type_id, kin_obj args, kin_obj names)
 {
     served s = { .kind = kin__kind_named(type_id) };
     CHECK_NOT_NULL(s.kind);
+    CHECK_OK(kin__takes_check(&s.kind->takes, type_id, args, names));
     CHECK_OK(s.kind->make(args, names, &s.thing));
     kin_release(args);
     kin_release(names);
@@ -57,7 +58,8 @@ UNUSED static int call(const served *s, const char *method, kin__asked *asked, k
     asked->thing = s->thing;
     asked->may_wait = s->may_wait;
     asked->began = kin__os_now();
-    return m->call(asked, ret);
+    int rv = kin__takes_check(&m->takes, method, asked->args, asked->names);
+    return rv < 0 ? rv : m->call(asked, ret);
 }
 
 /* All that an iterator brings, which is freed: "a, b;" */

@@ -44,7 +44,7 @@ TEST(a_key_that_is_not_there_is_a_key_error)
     CHECK_STR(said(d, "get", kin_args(kin_str("c"))), "None");
     CHECK_STR(said(d, "get", kin_args(kin_str("c"), kin_int(3))), "3");
     CHECK_STR(said_with(d, "get", kin_args(kin_str("c")), kin_dict(kin_str("default"), kin_int(4))),
-              "4");
+              "KIN_ETYPE");
     end(d);
 }
 

@@ -131,3 +131,29 @@ TEST_WITHIN(60, scribbled_requests_break_nothing)
     kin_conn_free(conn);
     kin_manager_free(m);
 }
+
+TEST(what_a_method_does_not_take_is_refused_before_anything_is_done)
+{
+    kin_manager *m = new_manager();
+    kin_shared_dict *dict;
+    char ident[40];
+    CHECK_OK(kin_manager_dict(m, &dict, kin_dict(kin_int(1), kin_int(2))));
+    CHECK_OK(kin_manager_register(m, "dict", kin_shared(dict)));
+    serve(m);
+    create(m, "dict", ident);
+    kin_conn *conn = enter_for_methods(m);
+    CHECK_OK(kin_conn_send(conn,
+                           kin_tuple(kin_str(ident), kin_str("clear"), kin_tuple(),
+                                     kin_dict(kin_str("x"), kin_int(1))),
+                           KIN_FOREVER));
+    hear_failure(conn, "#ERROR", "clear() got an unexpected keyword argument 'x'");
+    send_request(conn, ident, "clear", kin_tuple(kin_int(1)));
+    hear_failure(conn, "#ERROR", "clear() takes at most 0 positional arguments (1 given)");
+    CHECK_EQ(kin_shared_dict_len(dict), 1);
+    kin_release(ask(conn, ident, "clear", kin_tuple()));
+    CHECK_EQ(kin_shared_dict_len(dict), 0);
+    control_fails(m, "create", kin_tuple(kin_str("Lock"), kin_int(1)), "#ERROR",
+                  "Lock() takes at most 0");
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
