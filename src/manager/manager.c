@@ -84,6 +84,12 @@ static void free_names(kin_manager *m)
     }
 }
 
+/* Who is not the one that serves has only a copy, and its end is no end for who joins. */
+static int end_serving(kin_manager *m, kin__server *server)
+{
+    return server != NULL && kin__server_free(server) ? kin_event_set(m->ended) : 0;
+}
+
 void kin_manager_free(kin_manager *m)
 {
     if (m == NULL) {
@@ -93,9 +99,7 @@ void kin_manager_free(kin_manager *m)
     if (m->link != NULL) {
         kin__far_end(m->link);
     }
-    if (m->server != NULL) {
-        kin__server_free(m->server, ours);
-    }
+    (void)end_serving(m, m->server);
     free_things(m, ours);
     free_names(m);
     if (ours) {
@@ -263,10 +267,7 @@ int kin_manager_stop(kin_manager *m)
     kin__server *server = m->server;
     m->server = NULL;
     pthread_mutex_unlock(&m->mutex);
-    if (server != NULL) { /* without the lock: its threads may want a name */
-        kin__server_free(server, m->maker == kin__os_getpid());
-    }
-    return kin_event_set(m->ended);
+    return end_serving(m, server); /* without the lock: its threads may want a name */
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@
  */
 #include "proxy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- what it can be used as ------------------------------------------------------------------ */
@@ -324,6 +325,17 @@ static int outbound(kin__link *link, kin_obj args, kin_obj *ret)
     return rv;
 }
 
+/* What there is said of an ident that it has not, by a Python manager, too. */
+static int explain(const kin__proxy *proxy, int rv)
+{
+    char text[200];
+    (void)snprintf(text, sizeof text, "the manager says: KeyError: '%s'", proxy->ident);
+    return rv == KIN_ENOTFOUND && strcmp(kin_errmsg(), text) == 0
+               ? kin__fail(KIN_ENOTFOUND, "the manager does not know this object (any more): was "
+                                          "it started anew?")
+               : rv;
+}
+
 int kin__proxy_ask(const kin__proxy *proxy, const char *method, kin_obj args, double seconds,
                    kin_obj *ret)
 {
@@ -335,7 +347,7 @@ int kin__proxy_ask(const kin__proxy *proxy, const char *method, kin_obj args, do
     int rv = outbound(proxy->link, args, &request.args);
     rv = rv < 0 ? rv : kin__link_ask(proxy->link, &request, &payload);
     if (rv < 0) {
-        return rv;
+        return explain(proxy, rv);
     }
     rv = is_new ? adopt(proxy->link, payload, ret)
                 : kin__map_things(payload, from_token, proxy->link, ret);

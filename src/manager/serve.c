@@ -399,6 +399,7 @@ int kin__server_new(kin__server **ret, kin_manager *manager, const char *address
         return kin__fail(KIN_ENOMEM, "kin_manager_serve: no memory for a server");
     }
     server->manager = manager;
+    server->pid = kin__os_getpid();
     server->watch = server->flag = server->fresh = -1;
     set_bounds(server, options);
     kin__objects_begin(&server->objects);
@@ -416,8 +417,9 @@ int kin__server_new(kin__server **ret, kin_manager *manager, const char *address
     return 0;
 }
 
-void kin__server_free(kin__server *server, bool ours)
+bool kin__server_free(kin__server *server)
 {
+    bool ours = server->pid == kin__os_getpid();
     if (ours) {
         atomic_store(&server->over, true);
         kin__os_flag_set(server->flag, true);
@@ -428,6 +430,7 @@ void kin__server_free(kin__server *server, bool ours)
         pthread_mutex_destroy(&server->mutex);
     } /* else it is what a fork has copied: the threads are our parent's */
     destroy(server);
+    return ours;
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

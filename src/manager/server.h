@@ -231,6 +231,7 @@ void kin__client_send(kin__client *client, char *bytes, size_t size);
 struct kin__server {
     kin__server *next; /* of this process: R7 */
     kin_manager *manager;
+    pid_t pid; /* whose thread serves */
     kin_listener *listener;
     int watch, flag;
     kin__thread thread;
@@ -256,7 +257,7 @@ struct kin__server {
 
 int kin__server_new(kin__server **ret, kin_manager *manager, const char *address,
                     const kin_serve_options *options);
-void kin__server_free(kin__server *server, bool ours); /* else a forked child's copy */
+bool kin__server_free(kin__server *server); /* false: it was a forked child's copy */
 const char *kin__server_address(const kin__server *server);
 void kin__server_stats(kin__server *server, kin_manager_info *ret);
 uint64_t kin__server_referenced(const kin__server *server);

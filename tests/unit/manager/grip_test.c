@@ -3,7 +3,6 @@
 #include "unit/manager/far.h"
 
 #include <pthread.h>
-#include <sys/wait.h>
 
 static kin_event *gate; /* for what does not answer in time */
 
@@ -161,9 +160,7 @@ TEST(a_forked_child_releases_what_its_parent_has_acquired)
     if (pid == 0) {
         _exit(kin_lock_release(s.lock) == 0 ? 0 : 1);
     }
-    int status;
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(status, 0);
+    CHECK_EQ(test_join(pid), 0);
     CHECK(!kin_lock_locked(s.here));
     finish(s);
 }

@@ -33,10 +33,14 @@ TEST(a_manager_that_ends_is_told_and_another_one_at_its_address_is_found)
     kin_shared_dict *dict;
     kin_manager *m = with_dict(&dict), *far = connect_to(m);
     kin_obj o;
+    kin_obj old = call_for(far, "dict");
     CHECK_OK(kin_manager_stop(m));
     CHECK(kin_manager_call(far, "dict", kin_args(), &o) < 0);
     CHECK(kin_manager_call(far, "dict", kin_args(), &o) < 0);
     serve(m);
+    CHECK_ERROR(kin_shared_dict_get(kin_as(kin_shared_dict, old), kin_int(1), &o), KIN_ENOTFOUND);
+    CHECK_CONTAINS(kin_errmsg(), "was it started anew?");
+    kin_release(old);
     o = call_for(far, "dict");
     CHECK_STR(answer_of(kin_as(kin_shared_dict, o), "__len__", kin_args()), "0");
     kin_release(o);

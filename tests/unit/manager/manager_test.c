@@ -103,6 +103,22 @@ TEST(misuse_is_an_error)
     kin_manager_free(NULL);
 }
 
+TEST(a_forked_child_that_stops_its_copy_does_not_end_its_parents_join)
+{
+    kin_manager *m = new_manager();
+    serve(m);
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(kin_manager_stop(m) == 0 && kin_manager_stop(m) == 0 ? 0 : 1);
+    }
+    CHECK_EQ(test_join(pid), 0);
+    CHECK_ERROR(kin_manager_join(m, 0), KIN_ETIMEDOUT);
+    kin_release(control(m, "dummy", kin_tuple()));
+    CHECK_OK(kin_manager_stop(m));
+    CHECK_OK(kin_manager_join(m, 0));
+    kin_manager_free(m);
+}
+
 TEST(a_manager_that_does_not_serve_is_joined_at_once)
 {
     kin_manager *m = new_manager();
