@@ -154,8 +154,8 @@ KIN_API int64_t kin_manager_number_of_objects(kin_manager *manager);
  * thread that makes calls gets a connection of its own at its first one, by the same options;
  * .timeout is also how long a call waits for its answer beyond what it asks for (0: 20 s; then
  * KIN_ETIMEDOUT, and the connection is closed). A connection that breaks fails the call that was at
- * work, with KIN_EEOF, for nobody knows whether it was done; the next call connects anew. Locks that
- * the thread had are held no longer then: their release says KIN_ESTATE. */
+ * work, with KIN_EEOF, for nobody knows whether it was done; the next call connects anew. Locks
+ * that the thread had are held no longer then: their release says KIN_ESTATE. */
 KIN_API int kin_manager_connect(kin_manager **ret_manager, const char *address,
                                 const kin_connect_options *options);
 

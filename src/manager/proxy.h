@@ -34,8 +34,8 @@ bool kin__is_proxy(const void *thing);
 int kin__proxy_ask(const kin__proxy *proxy, const char *method, kin_obj args, double seconds,
                    kin_obj *ret);
 
-/* Over which wire this thread holds a lock (grip.c): a place to note it, before it is acquired; that
- * it was, or was released; and before that KIN_ESTATE, once, if that wire is gone. */
+/* Over which wire this thread holds a lock (grip.c): a place to note it, before it is acquired;
+ * then that it was, or was released; and before that KIN_ESTATE, once, if that wire is gone. */
 int kin__grip_place(kin__proxy *proxy);
 void kin__grip_note(kin__proxy *proxy, bool acquired);
 int kin__grip_check(kin__proxy *proxy);

@@ -7,9 +7,11 @@
 #define EACH 100u /* of memory, for a byte received; as kin_loads has it */
 #define LEAST 65536u
 
+/* Within what the buffers of all leave; but small ones always. */
 static int load(kin__client *client, const void *bytes, size_t size, kin_obj *ret)
 {
-    size_t most = client->server->max_memory;
+    size_t left = client->server->max_memory - client->server->memory;
+    size_t most = left > LEAST ? left : LEAST;
     size_t usual = size < most / EACH ? size * EACH + LEAST : most;
     return kin_loads_with(
         bytes, size, KIN_OPT(kin_loads_options, .max_memory = usual < most ? usual : most), ret);

@@ -62,8 +62,8 @@ int kin__link_ask(kin__link *link, const kin__request *request, kin_obj *ret);
 /* The same to the manager itself, and nobody waits for the answer, if it is one of ours. */
 void kin__link_tell(kin__link *link, const kin__request *request);
 
-/* The number of this thread's wire to one of ours; 0: it has none. And, under the lock, whether there
- * is one of that number (0: no). */
+/* The number of this thread's wire to one of ours; 0: it has none. And, under the lock, whether
+ * there is one of that number (0: no). */
 uint64_t kin__link_wire_number(kin__link *link);
 bool kin__link_has(const kin__link *link, uint64_t number);
 

@@ -157,3 +157,27 @@ TEST(what_a_method_does_not_take_is_refused_before_anything_is_done)
     kin_conn_free(conn);
     kin_manager_free(m);
 }
+
+TEST(what_a_request_takes_decoded_is_bound_by_what_all_leave)
+{
+    enum { ITEMS = 250000, HALF = 1 << 20 };
+    static char half[HALF]; /* of a request that does not come to its end */
+    kin_manager *m = new_manager();
+    serve_with(m, NULL, (kin_serve_options){ .allow_create = true, .max_memory = 7 << 20 });
+    kin_obj many = kin_list();
+    for (int i = 0; i < ITEMS; i++) {
+        CHECK_OK(kin_append(&many, kin_none()));
+    }
+    kin_conn *other = enter_for_methods(m);
+    uint64_t before = stats(m).bytes_in;
+    memset(half, 0, sizeof half);
+    memcpy(half, "\x00\x20\x00\x00", 4); /* 2 MiB are announced */
+    CHECK_EQ(write(kin_conn_fileno(other), half, sizeof half), (ssize_t)sizeof half);
+    WAIT_UNTIL(stats(m).bytes_in >= before + sizeof half);
+    control_fails(m, "create", kin_tuple(kin_str("list"), kin_retain(many)), "#TRACEBACK",
+                  "UnpicklingError");
+    kin_conn_free(other);
+    WAIT_UNTIL(stats(m).clients == 0);
+    kin_release(control(m, "create", kin_tuple(kin_str("list"), many)));
+    kin_manager_free(m);
+}
