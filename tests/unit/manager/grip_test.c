@@ -3,6 +3,7 @@
 #include "unit/manager/far.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 static kin_event *gate; /* for what does not answer in time */
 
@@ -137,6 +138,34 @@ TEST(a_lock_is_released_by_another_program_and_another_thread_as_ever)
     CHECK(!kin_lock_locked(s.here));
     CHECK_OK(kin_lock_acquire(s.here, KIN_FOREVER)); /* a relative's */
     CHECK_PTR(in_thread(release_it, s.lock), s.lock);
+    finish(s);
+}
+
+static atomic_bool holds;
+
+/* Until the gate is open. */
+static void *hold_it(void *lock)
+{
+    holds = kin_lock_acquire(lock, KIN_FOREVER) == 0;
+    bool ok = holds && kin_event_wait(gate, KIN_FOREVER) == 0;
+    return ok && kin_lock_release(lock) == 0 ? lock : NULL;
+}
+
+TEST(another_threads_lock_is_not_taken_for_the_one_that_was_lost)
+{
+    scene s = begin();
+    pthread_t thread;
+    void *done;
+    holds = false;
+    CHECK_OK(kin_lock_acquire(s.lock, KIN_FOREVER));
+    CHECK_EQ(pthread_create(&thread, NULL, hold_it, s.lock), 0);
+    lose_connection(s.a); /* and so the thread gets it */
+    WAIT_UNTIL(holds);
+    CHECK_ERROR(kin_lock_release(s.lock), KIN_ESTATE);
+    CHECK_OK(kin_event_set(gate));
+    CHECK_EQ(pthread_join(thread, &done), 0);
+    CHECK_PTR(done, s.lock); /* it was its own until the end */
+    CHECK(!kin_lock_locked(s.here));
     finish(s);
 }
 
