@@ -1,87 +1,7 @@
-#include "collection/room.h"
-#include "harness.h"
+#include "box.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
-
-static const char what[] = "a test: the list";
-
-/* Something with a lock, and two words to be changed together. */
-struct box {
-    kin__change change;
-    kin__word a, b;
-};
-
-static uint64_t blocks_in_use(void)
-{
-    kin_usage_info info;
-    CHECK_OK(kin_usage(&info));
-    return info.blocks;
-}
-
-static struct box *new_box(void)
-{
-    struct box *box = kin__head_new(sizeof *box, KIN__SHARED_LIST);
-    CHECK_NOT_NULL(box);
-    box->a = 0;
-    box->b = 0;
-    kin__change_init(&box->change, KIN__SHARED_LIST);
-    kin__block_give(box);
-    return box;
-}
-
-static void empty(kin__change *c)
-{
-    struct box *box = (struct box *)(void *)c;
-    uint64_t a = box->a;
-    kin__change_write(c, &box->a, 0);
-    kin__change_write(c, &box->b, 0);
-    kin__change_dead(c, a);
-    CHECK_OK(kin__change_commit(c));
-}
-
-static void free_box(struct box *box)
-{
-    kin__change_free(&box->change, KIN__SHARED_LIST, empty, what);
-}
-
-static uint64_t text(int number)
-{
-    uint64_t word = 0;
-    kin_obj o = kin_strf("a text with the number %d in it", number);
-    CHECK_OK(kin__value_make(o, &word));
-    kin_release(o);
-    return word;
-}
-
-/* a becomes another text, and b its number. */
-static int turn(struct box *box, int number)
-{
-    kin__change *c = (kin__change *)(void *)box; /* which may be NULL */
-    int rv = kin__change_begin(c, KIN__SHARED_LIST, what);
-    if (rv == 0) {
-        uint64_t word = text(number);
-        kin__change_new(c, word);
-        kin__change_write(c, &box->a, word);
-        kin__change_write(c, &box->b, (uint64_t)number);
-        kin__change_dead(c, box->a);
-        rv = kin__change_commit(c);
-        kin__change_end(c);
-    }
-    return rv;
-}
-
-static void check_box(struct box *box, int number)
-{
-    kin_obj o;
-    CHECK_EQ(box->b, number);
-    CHECK_EQ(kin__value_read(box->a, &o), 1);
-    kin_obj expected = kin_strf("a text with the number %d in it", number);
-    CHECK(kin_equal(o, expected));
-    kin_release(o);
-    kin_release(expected);
-}
 
 TEST(a_change_writes_all_gives_what_is_new_and_frees_what_is_dead)
 {
@@ -138,6 +58,32 @@ TEST(what_has_too_many_parts_is_not_done)
     free_box(box);
 }
 
+TEST(as_many_blocks_as_there_is_room_for_are_given_and_freed)
+{
+    kin__self();
+    struct box *box = new_box();
+    uint64_t before = blocks_in_use();
+    uint64_t words[KIN__CHANGE_BLOCKS];
+    kin__change *c = &box->change;
+    CHECK_OK(kin__change_begin(c, KIN__SHARED_LIST, what));
+    for (int i = 0; i < KIN__CHANGE_BLOCKS; i++) {
+        words[i] = text(i);
+        kin__change_new(c, words[i]);
+    }
+    kin__change_write(c, &box->b, 1);
+    CHECK_OK(kin__change_commit(c));
+    CHECK_EQ(box->b, 1);
+    CHECK_EQ(blocks_in_use(), before + KIN__CHANGE_BLOCKS);
+    for (int i = 0; i < KIN__CHANGE_BLOCKS; i++) {
+        CHECK(kin__block_is_shared(words[i]));
+        kin__change_dead(c, words[i]);
+    }
+    CHECK_OK(kin__change_commit(c));
+    kin__change_end(c);
+    CHECK_EQ(blocks_in_use(), before);
+    free_box(box);
+}
+
 TEST(who_has_the_lock_cannot_wait_for_it)
 {
     kin__self();
@@ -147,12 +93,6 @@ TEST(who_has_the_lock_cannot_wait_for_it)
     kin__change_end(&box->change);
     CHECK_OK(turn(box, 1));
     free_box(box);
-}
-
-static void *turn_from_a_thread(void *box)
-{
-    CHECK_OK(turn(box, 7));
-    return NULL;
 }
 
 TEST(another_thread_waits_for_it)
@@ -177,157 +117,6 @@ TEST(what_was_freed_says_so)
     free_box(box);
     CHECK_ERROR(turn(box, 1), KIN_EFREED);
     CHECK_ERROR(turn(NULL, 1), KIN_EINVAL);
-}
-
-/* ---- lanes ------------------------------------------------------------------------------- */
-
-static void check_that_all_lanes_are_free(struct box *box)
-{
-    kin__mutex *lanes[KIN__CHANGE_LANES];
-    for (int i = 0; i < KIN__CHANGE_LANES; i++) {
-        lanes[i] = kin__change_enter_lane(&box->change);
-        CHECK_NOT_NULL(lanes[i]);
-    }
-    CHECK_NULL(kin__change_enter_lane(&box->change));
-    for (int i = 0; i < KIN__CHANGE_LANES; i++) {
-        kin__change_leave_lane(lanes[i]);
-    }
-}
-
-TEST(there_are_lanes_as_long_as_nobody_has_the_lock)
-{
-    kin__self();
-    struct box *box = new_box();
-    check_that_all_lanes_are_free(box);
-    CHECK_OK(kin__change_begin(&box->change, KIN__SHARED_LIST, what));
-    CHECK_NULL(kin__change_enter_lane(&box->change));
-    kin__change_end(&box->change);
-    check_that_all_lanes_are_free(box);
-    free_box(box);
-    CHECK_NULL(kin__change_enter_lane(&box->change));
-}
-
-TEST(who_takes_the_lock_waits_until_nobody_is_in_a_lane)
-{
-    pthread_t thread;
-    kin__self();
-    struct box *box = new_box();
-    kin__mutex *lane = kin__change_enter_lane(&box->change);
-    CHECK_NOT_NULL(lane);
-    CHECK_EQ(pthread_create(&thread, NULL, turn_from_a_thread, box), 0);
-    WAIT_UNTIL(atomic_load(&lane->word) & KIN__MUTEX_SLEEPERS);
-    CHECK_EQ(box->b, 0);
-    CHECK_NULL(kin__change_enter_lane(&box->change)); /* he comes first */
-    kin__change_leave_lane(lane);
-    CHECK_EQ(pthread_join(thread, NULL), 0);
-    check_box(box, 7);
-    check_that_all_lanes_are_free(box);
-    free_box(box);
-}
-
-TEST(who_is_in_a_lane_cannot_wait_for_the_lock)
-{
-    kin__self();
-    struct box *box = new_box();
-    kin__mutex *lane = kin__change_enter_lane(&box->change);
-    CHECK_ERROR(turn(box, 1), KIN_EDEADLK);
-    kin__change_leave_lane(lane);
-    check_that_all_lanes_are_free(box);
-    CHECK_OK(turn(box, 1));
-    free_box(box);
-}
-
-static pid_t who_waits;
-
-static void *interrupt_who_waits(void *box)
-{
-    struct box *b = box;
-    kin__mutex *lane = kin__change_enter_lane(&b->change);
-    CHECK_NOT_NULL(lane);
-    b->b = 1;
-    WAIT_UNTIL(atomic_load(&lane->word) & KIN__MUTEX_SLEEPERS && test_is_asleep(who_waits));
-    (void)kin_interrupt();
-    WAIT_UNTIL(b->b == 2);
-    kin__change_leave_lane(lane);
-    return NULL;
-}
-
-TEST(who_is_interrupted_while_he_waits_for_a_lane_has_no_lock)
-{
-    pthread_t thread;
-    kin__self();
-    struct box *box = new_box();
-    who_waits = gettid();
-    CHECK_EQ(pthread_create(&thread, NULL, interrupt_who_waits, box), 0);
-    WAIT_UNTIL(box->b == 1);
-    CHECK_ERROR(turn(box, 5), KIN_EINTR);
-    CHECK_EQ(atomic_load(&box->change.lock.word), 0);
-    box->b = 2;
-    CHECK_OK(turn(box, 7));
-    CHECK_EQ(pthread_join(thread, NULL), 0);
-    check_box(box, 7);
-    free_box(box);
-}
-
-enum { CROSSINGS = 20000 };
-
-static void *write_in_lanes(void *box)
-{
-    struct box *b = box;
-    for (int written = 0; written < CROSSINGS;) {
-        kin__mutex *lane = kin__change_enter_lane(&b->change);
-        if (lane != NULL) {
-            b->a = b->b + 1; /* who has the lock writes b */
-            written++;
-            kin__change_leave_lane(lane);
-        }
-    }
-    return NULL;
-}
-
-TEST_WITHIN(120, nobody_writes_in_a_lane_while_another_has_the_lock)
-{
-    pthread_t thread;
-    kin__self();
-    struct box *box = new_box();
-    kin__change *c = &box->change;
-    int wrong = 0;
-    CHECK_EQ(pthread_create(&thread, NULL, write_in_lanes, box), 0);
-    for (int i = 0; i < CROSSINGS; i++) {
-        CHECK_OK(kin__change_begin(c, KIN__SHARED_LIST, what));
-        uint64_t a = box->a;
-        box->b++;
-        for (int pauses = 0; pauses < 20; pauses++) {
-            kin__os_pause(); /* who came by mistake has time to write */
-        }
-        wrong += box->a != a;
-        kin__change_end(c);
-    }
-    CHECK_EQ(pthread_join(thread, NULL), 0);
-    CHECK_EQ(wrong, 0);
-    CHECK_OK(kin__change_begin(c, KIN__SHARED_LIST, what));
-    box->a = 0; /* no block */
-    kin__change_end(c);
-    free_box(box);
-}
-
-static int die_in_a_lane(void *box)
-{
-    (void)kin__change_enter_lane(&((struct box *)box)->change);
-    return raise(SIGKILL);
-}
-
-TEST(who_dies_in_a_lane_holds_nobody_up)
-{
-    kin__self();
-    struct box *box = new_box();
-    CHECK_EQ(test_join(test_child(die_in_a_lane, box)), -SIGKILL);
-    kin__mutex *lane = kin__change_enter_lane(&box->change);
-    CHECK_NOT_NULL(lane);
-    kin__change_leave_lane(lane);
-    CHECK_OK(turn(box, 1));
-    check_that_all_lanes_are_free(box);
-    free_box(box);
 }
 
 /* ---- deaths ------------------------------------------------------------------------------ */
