@@ -1,7 +1,8 @@
 /* entry.c - keys as bytes, and the entries that hold them; rules R1 to R3 of table.h.
  *
- * A key is compared by its flat bytes. What has the same hash and other bytes may be equal all the
- * same (1, 1.0 and True; frozensets): then a copy is made an object again, and asked. */
+ * A key is compared by its flat bytes, which settles it between ints, strs and bytes, and for a NaN
+ * as well. What else has the same hash and other bytes may be equal all the same (1, 1.0 and True;
+ * frozensets): then a copy is made an object again, and asked. */
 #include "table.h"
 
 #include <string.h>
@@ -93,6 +94,9 @@ int kin__entry_is(const kin__key *key, uint64_t life, kin__ref ref, kin__entry *
     }
     if (kin__peek(&e->size) == key->size && is_same(e, key)) {
         return 1;
+    }
+    if (kin__flat_is_plain(key->flat[0]) && kin__flat_is_plain(kin__peek(&e->key[0]))) {
+        return 0;
     }
     kin_obj other;
     int rv = kin__entry_key(e, ref, &other);

@@ -385,6 +385,12 @@ bool kin__flat_is_error(const void *at, size_t size)
     return (uint8_t)head == TAG_ERROR;
 }
 
+bool kin__flat_is_plain(uint64_t first)
+{
+    uint8_t tag = (uint8_t)first;
+    return tag == TAG_INT || tag == TAG_INT64 || tag == TAG_STR || tag == TAG_BYTES;
+}
+
 void kin__flat_discard(const void *at, size_t size)
 {
     const volatile uint64_t *words = at;

@@ -87,6 +87,10 @@ void kin__flat_discard(const void *at, size_t size);
 bool kin__flat_has_buffers(const void *at, size_t size);
 bool kin__flat_is_error(const void *at, size_t size);
 
+/* By its first word, whether a copy is an int of 64 bits, a str or bytes: two such objects are
+ * equal if the bytes of their copies are, and only then. */
+bool kin__flat_is_plain(uint64_t first);
+
 /* ---- private things around descriptors (local.c) --------------------------------------
  *
  * A connection is no block of the family's memory. It can travel where descriptors can: to a

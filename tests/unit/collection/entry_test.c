@@ -45,6 +45,52 @@ TEST(an_entry_is_that_of_equal_keys)
     kin_release(key);
 }
 
+/* A chain of keys with one hash would be as slow as making each of them. */
+TEST(texts_and_ints_with_one_hash_are_told_apart_without_making_them_objects)
+{
+    kin__table *t = new_table();
+    const kin_obj objects[] = { kin_str("a text with some length"),
+                                kin_str("a text of that length!!"),
+                                kin_bytes("a text with some length", 23), kin_int(1),
+                                kin_int(INT64_MAX) };
+    enum { MANY = sizeof objects / sizeof *objects };
+    for (int i = 0; i < MANY; i++) {
+        kin__entry *e;
+        kin__ref ref = entry_of(t, objects[i], &e);
+        for (int k = 0; k < MANY; k++) {
+            kin__key key;
+            CHECK_OK(kin__key_make(t, objects[k], "test", &key));
+            key.hash = kin__peek(&e->hash);
+            kin__fault_arm(KIN__FAULT_MEMORY, 1);
+            CHECK_EQ(kin__entry_is(&key, kin__peek(&t->life), ref, &e), i == k);
+            kin__fault_arm(KIN__FAULT_MEMORY, 0);
+            kin__key_done(&key);
+        }
+    }
+    for (int i = 0; i < MANY; i++) {
+        kin_release(objects[i]);
+    }
+}
+
+TEST(equal_numbers_of_other_types_are_one_key)
+{
+    kin__table *t = new_table();
+    kin__entry *e;
+    kin__ref ref = entry_of(t, kin_int(1), &e);
+    CHECK_EQ(is_entry_of(t, kin_float(1), ref), 1);
+    CHECK_EQ(is_entry_of(t, kin_bool(true), ref), 1);
+    CHECK_EQ(is_entry_of(t, kin_int(1), entry_of(t, kin_float(1), &e)), 1);
+}
+
+TEST(a_nan_is_found_by_its_bits)
+{
+    kin__table *t = new_table();
+    kin__entry *e;
+    kin__ref ref = entry_of(t, kin_float(NAN), &e);
+    CHECK_EQ(is_entry_of(t, kin_float(NAN), ref), 1);
+    CHECK_EQ(is_entry_of(t, kin_float(-NAN), ref), 0);
+}
+
 TEST(an_entry_of_another_life_is_none)
 {
     kin__table *t = new_table();
