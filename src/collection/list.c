@@ -42,8 +42,10 @@ static int make(kin_shared_list **ret_list, const kin_shared_list_options *optio
     }
     if (has_items) {
         rv = kin__list_enter(l, verb);
-        rv = rv < 0 ? rv : kin__list_extend(l, options->items, verb);
-        kin__list_leave(l);
+        if (rv == 0) {
+            rv = kin__list_extend(l, options->items, verb);
+            kin__list_leave(l);
+        }
     }
     if (rv < 0) {
         kin_shared_list_free((kin_shared_list *)l);
@@ -174,8 +176,7 @@ static int set_word(kin__list *l, int64_t index, uint64_t word)
         kin__value_drop(word);
         return rv;
     }
-    kin__list_set(l, i, word);
-    return kin__change_commit(&l->change);
+    return kin__list_set(l, i, word);
 }
 
 int kin_shared_list_set(kin_shared_list *list, int64_t index, kin_obj value)

@@ -89,8 +89,8 @@ int kin__list_clear(kin__list *l);
 /* Which item an index means, of `n`: KIN_ERANGE. */
 int kin__list_index(int64_t index, uint64_t n, const char *verb, uint64_t *ret);
 
-/* The word becomes the list's, or is dropped. Of set only the commit is left to do. */
-void kin__list_set(kin__list *l, uint64_t index, uint64_t word);
+/* The word becomes the list's, or is dropped. */
+int kin__list_set(kin__list *l, uint64_t index, uint64_t word);
 int kin__list_insert(kin__list *l, uint64_t index, uint64_t word);
 int kin__list_remove(kin__list *l, uint64_t index);
 

@@ -120,11 +120,7 @@ static int put(kin__list *l, uint64_t index, kin_obj value, const char *verb)
 {
     uint64_t word;
     int rv = kin__list_make(value, verb, &word);
-    if (rv == 0) {
-        kin__list_set(l, index, word);
-        rv = kin__change_commit(&l->change);
-    }
-    return rv;
+    return rv < 0 ? rv : kin__list_set(l, index, word);
 }
 
 static int add(kin__list *l, int64_t index, kin_obj delta, kin_obj *ret_now)

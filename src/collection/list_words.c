@@ -65,10 +65,15 @@ uint64_t kin__list_word(const kin__list *l, uint64_t index)
     return at != NULL ? get(at) : 0;
 }
 
+static int fail_lacking(void)
+{
+    return kin__fail(KIN_ECORRUPT, "a shared list lacks an item");
+}
+
 int kin__list_read(const kin__list *l, uint64_t index, kin_obj *ret)
 {
     int rv = kin__value_read(kin__list_word(l, index), ret);
-    return rv > 0 ? 0 : rv < 0 ? rv : kin__fail(KIN_ECORRUPT, "a shared list lacks an item");
+    return rv > 0 ? 0 : rv < 0 ? rv : fail_lacking();
 }
 
 int kin__list_index(int64_t index, uint64_t n, const char *verb, uint64_t *ret)
@@ -262,14 +267,17 @@ int kin__list_clear(kin__list *l)
 
 /* ---- one item ------------------------------------------------------------------------------ */
 
-void kin__list_set(kin__list *l, uint64_t index, uint64_t word)
+int kin__list_set(kin__list *l, uint64_t index, uint64_t word)
 {
     kin__word *at = kin__radix_at(&l->words, get(&l->begin) + index);
-    kin__change_new(&l->change, word);
-    if (at != NULL) {
-        kin__change_dead(&l->change, get(at));
-        kin__change_write(&l->change, at, word);
+    if (at == NULL) {
+        kin__value_drop(word);
+        return fail_lacking();
     }
+    kin__change_new(&l->change, word);
+    kin__change_dead(&l->change, get(at));
+    kin__change_write(&l->change, at, word);
+    return kin__change_commit(&l->change);
 }
 
 static int put_last(kin__list *l, uint64_t word)

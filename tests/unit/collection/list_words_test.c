@@ -188,3 +188,34 @@ TEST(a_list_does_what_a_list_does)
     kin_shared_list_free(list);
     CHECK_EQ(blocks_in_use(), before);
 }
+
+/* The root's word that leads to the first leaf. */
+static kin__word *way_to_first_leaf(const kin__list *l)
+{
+    const char *leaf_word = (const char *)kin__radix_at(&l->words, 0);
+    kin__word *words = kin__block_place(kin__peek(&l->words.root), 8 * (KIN__RADIX_FAN + 1));
+    for (int i = 0; i <= KIN__RADIX_FAN; i++) {
+        const char *leaf = kin__block_place(kin__peek(&words[i]), 8 * (KIN__RADIX_FAN + 1));
+        if (leaf != NULL && leaf < leaf_word && leaf_word - leaf <= 8 * KIN__RADIX_FAN) {
+            return &words[i];
+        }
+    }
+    return NULL;
+}
+
+TEST(an_item_whose_node_is_scribbled_over_is_not_set)
+{
+    kin_shared_list *list = new_list(kin_range(0, 100));
+    kin__word *way = way_to_first_leaf(kin__list_of(list));
+    CHECK_NOT_NULL(way);
+    uint64_t leaf = kin__peek(way);
+    uint64_t before = blocks_in_use();
+    atomic_store(way, 0);
+    CHECK_ERROR(kin_shared_list_set(list, 7, kin_str("a text in a block")), KIN_ECORRUPT);
+    CHECK_EQ(blocks_in_use(), before);
+    atomic_store(way, leaf);
+    CHECK_EQ(int_at(list, 7), 7);
+    CHECK_OK(kin_shared_list_set(list, 7, kin_int(8)));
+    CHECK_EQ(int_at(list, 7), 8);
+    kin_shared_list_free(list);
+}
