@@ -392,7 +392,6 @@ void kin__change_leave_lane(kin__mutex *lane)
 void kin__change_init(kin__change *c, kin__type type)
 {
     enter(c, IDLE);
-    forget(c);
     for (unsigned i = 0; i < KIN__CHANGE_LANES; i++) {
         kin__mutex_begin(&c->lane[i].mutex, type);
     }

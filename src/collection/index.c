@@ -128,8 +128,8 @@ static int look_in(const search *f, kin__segment *s, unsigned log)
     return KIN__MISSING;
 }
 
-/* A segment to read in, and how large it is. To which a directory leads, that is known without a
- * look at its first cache line. */
+/* A segment to read in, and how large it is: by R6 of split.c, often without a look at its first
+ * cache line. */
 static kin__segment *segment_to_read(kin__ref ref, bool by_directory, unsigned *ret_log)
 {
     size_t largest = sizeof(kin__segment) + (sizeof(kin__bucket) << KIN__SEGMENT_MOST);
@@ -179,10 +179,7 @@ kin__segment *kin__segment_new(unsigned depth, unsigned log)
     kin__fill(&s->next, 0);
     kin__fill(&s->used, 0);
     for (unsigned i = 0; i < 1u << log; i++) {
-        for (unsigned slot = 0; slot < KIN__BUCKET_SLOTS; slot++) {
-            kin__fill(&s->buckets[i].refs[slot], 0);
-        }
-        kin__fill(&s->buckets[i].tags, 0);
+        kin__fill(&s->buckets[i].tags, 0); /* a ref is read behind its tag only */
     }
     return s;
 }

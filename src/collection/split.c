@@ -2,7 +2,8 @@
  *
  * Rules, beside those of index.c.
  *   R6  A first segment has 4 buckets, and doubles up to 64. A larger one is split by the next bit
- *       of its hashes. Where few are left, two become one again, and the only one smaller.
+ *       of its hashes. Where few are left, two become one again, and the only one smaller. So what
+ *       a directory leads to has 64 always, and readers need not ask (segment_to_read in index.c).
  *   R7  Up to 16 slots of the directory are changed in place, one by one: a reader finds the old
  *       segment or the new one there, and both say the same. For more, the directory is made anew.
  *   R8  The directory grows only as far as the number of entries justifies. So who brings many keys
@@ -152,7 +153,20 @@ static unsigned list_chain(kin__ref ref, kin__ref *ret, unsigned most)
     return ref != 0 ? most + 1 : n;
 }
 
-/* ---- hanging them in ------------------------------------------------------------------------- */
+/* ---- hanging them in -------------------------------------------------------------------------
+ *
+ * What is made takes the place of the segments of all hashes that begin with the same `base` bits;
+ * `parts_log` further bits choose one of the made: none for one of them, one for two. The directory
+ * may be deeper than that by `spare` bits: so many slots, 2^spare, lead to each.
+ *
+ *     depth 4, hash 10..., base 2, parts_log 1: spare 1
+ *
+ *        bits of a slot      b b p s       slots
+ *                            | | | |         .. 0111 | 1000 1001 1010 1011 | 1100 ..
+ *          base -------------+-+ | |                 |   \  /       \  /    |
+ *          parts_log ------------+ |           old   |  made[0]   made[1]  |   old
+ *          spare ------------------+                 first                 first + span
+ */
 
 /* The directory's depth. */
 static unsigned depth_of(uint64_t root)
@@ -162,29 +176,39 @@ static unsigned depth_of(uint64_t root)
     return d != NULL ? (unsigned)kin__peek(&d->depth) : 0;
 }
 
-/* Which slots of a directory of that depth: those of the hashes with the first `base` bits of
- * one; the made segments share them. */
 typedef struct range {
-    uint64_t hash;
+    uint64_t hash; /* one of them */
     unsigned base, parts_log;
 } range;
 
-static uint64_t first_of(const range *r, unsigned depth)
+/* The same in a directory of some depth. */
+typedef struct slots {
+    uint64_t first, span;
+    unsigned spare;
+} slots;
+
+static unsigned least_depth(const range *r)
 {
-    return r->base == 0 ? 0 : r->hash >> (64 - r->base) << (depth - r->base);
+    return r->base + r->parts_log;
 }
 
-static kin__ref ref_for(const aside *a, const range *r, uint64_t i, unsigned depth)
+static slots slots_in(const range *r, unsigned depth)
 {
-    return kin__block_ref(a->made[i >> (depth - r->base - r->parts_log)]);
+    unsigned below = depth - r->base; /* bits that are not the same for all */
+    return (slots){ .first = r->base == 0 ? 0 : r->hash >> (64 - r->base) << below,
+                    .span = UINT64_C(1) << below,
+                    .spare = depth - least_depth(r) };
 }
 
-static void hang_in_place(kin__table *t, const kin__directory *d, const aside *a, const range *r)
+static kin__ref made_for(const aside *a, const slots *s, uint64_t slot)
 {
-    unsigned depth = (unsigned)kin__peek(&d->depth);
-    uint64_t first = first_of(r, depth);
-    for (uint64_t i = 0; i < UINT64_C(1) << (depth - r->base); i++) {
-        kin__change_write(&t->change, (kin__word *)&d->slots[first + i], ref_for(a, r, i, depth));
+    return kin__block_ref(a->made[(slot - s->first) >> s->spare]);
+}
+
+static void hang_in_place(kin__table *t, kin__directory *d, const aside *a, const slots *s)
+{
+    for (uint64_t i = s->first; i < s->first + s->span; i++) {
+        kin__change_write(&t->change, &d->slots[i], made_for(a, s, i));
     }
 }
 
@@ -197,43 +221,47 @@ static kin__directory *new_directory(unsigned depth)
     return d;
 }
 
+/* The table leads there from now on; its directory, if it had one, is freed. */
+static void hang_from_table(kin__table *t, uint64_t root, uint64_t new_root)
+{
+    kin__change_write(&t->change, &t->directory, new_root);
+    kin__change_dead(&t->change, root & KIN__DIRECTORY_BIT ? root & ~KIN__DIRECTORY_BIT : 0);
+}
+
 /* R7. With the old segments where nothing changes. */
 static int hang_anew(kin__table *t, uint64_t root, const aside *a, const range *r)
 {
     unsigned old_depth = depth_of(root);
-    unsigned least = r->base + r->parts_log;
-    unsigned depth = old_depth > least ? old_depth : least;
+    unsigned depth = old_depth > least_depth(r) ? old_depth : least_depth(r);
     kin__directory *old = kin__block_place(root & ~KIN__DIRECTORY_BIT, sizeof *old);
     kin__directory *d = new_directory(depth);
     if (d == NULL) {
         return kin__failure();
     }
-    uint64_t first = first_of(r, depth);
-    uint64_t span = UINT64_C(1) << (depth - r->base);
+    slots s = slots_in(r, depth);
     for (uint64_t i = 0; i < UINT64_C(1) << depth; i++) {
-        bool ours = i >= first && i - first < span;
-        kin__fill(&d->slots[i], ours ? ref_for(a, r, i - first, depth)
-                                     : kin__peek(&old->slots[i >> (depth - old_depth)]));
+        bool is_new = i >= s.first && i < s.first + s.span;
+        kin__fill(&d->slots[i],
+                  is_new ? made_for(a, &s, i) : kin__peek(&old->slots[i >> (depth - old_depth)]));
     }
     kin__ref ref = kin__block_ref(d);
     kin__change_new(&t->change, ref);
-    kin__change_write(&t->change, &t->directory, ref | KIN__DIRECTORY_BIT);
-    kin__change_dead(&t->change, root & KIN__DIRECTORY_BIT ? root & ~KIN__DIRECTORY_BIT : 0);
+    hang_from_table(t, root, ref | KIN__DIRECTORY_BIT);
     return 0;
 }
 
 static int hang(kin__table *t, uint64_t root, const aside *a, const range *r)
 {
     unsigned depth = depth_of(root);
-    if (r->base == 0 && r->parts_log == 0) {
-        kin__change_write(&t->change, &t->directory, kin__block_ref(a->made[0]));
-        kin__change_dead(&t->change, root & KIN__DIRECTORY_BIT ? root & ~KIN__DIRECTORY_BIT : 0);
+    if (least_depth(r) == 0) { /* the only one needs no directory */
+        hang_from_table(t, root, kin__block_ref(a->made[0]));
         return 0;
     }
-    if (depth < r->base + r->parts_log || UINT64_C(1) << (depth - r->base) > SLOTS_IN_PLACE) {
+    if (depth < least_depth(r) || slots_in(r, depth).span > SLOTS_IN_PLACE) {
         return hang_anew(t, root, a, r);
     }
-    hang_in_place(t, kin__block_place(root & ~KIN__DIRECTORY_BIT, sizeof(kin__directory)), a, r);
+    slots s = slots_in(r, depth);
+    hang_in_place(t, kin__block_place(root & ~KIN__DIRECTORY_BIT, sizeof(kin__directory)), a, &s);
     return 0;
 }
 
@@ -361,28 +389,45 @@ static bool find_twin(const kin__table *t, const kin__segment *s, uint64_t hash,
     return twin != NULL && twin != s && kin__peek(&twin->depth) == depth && is_sparse(twin);
 }
 
-bool kin__shrink(kin__table *t, const kin__spot *spot)
+/* Makes one segment of those listed, without the entry that is taken out. */
+static bool condense(kin__table *t, const plan *p, const kin__ref *old, unsigned n)
 {
-    kin__segment *s = kin__segment_at(spot->way.ref);
-    unsigned depth = s != NULL ? (unsigned)kin__peek(&s->depth) : 0;
-    unsigned log = s != NULL ? (unsigned)kin__peek(&s->log) : 0;
-    uint64_t hash = kin__peek(&spot->entry->hash);
-    kin__ref old[2] = { spot->way.ref };
-    if (s == NULL || !is_sparse(s) || depth > depth_of(spot->way.root) ||
-        (depth == 0 && log == KIN__SEGMENT_LEAST) ||
-        (depth > 0 && !find_twin(t, s, hash, &old[1]))) {
-        return false;
-    }
-    unsigned lower = log > KIN__SEGMENT_LEAST + 1 ? log - 2 : KIN__SEGMENT_LEAST;
-    plan p = { .way = &spot->way,
-               .range = { .hash = hash, .base = depth > 0 ? depth - 1 : 0 },
-               .depth = depth > 0 ? depth - 1 : 0,
-               .log = depth > 0 ? log : lower,
-               .but = spot->ref };
-    unsigned n = depth > 0 ? 2 : 1;
-    if (make_anew(t, &p, old, n) != 1) {
+    if (make_anew(t, p, old, n) != 1) {
         return false;
     }
     bury(t, old, n);
     return true;
+}
+
+/* Of two, as large as each was. */
+static bool merge(kin__table *t, const kin__spot *spot, const kin__segment *s)
+{
+    unsigned depth = (unsigned)kin__peek(&s->depth);
+    uint64_t hash = kin__peek(&spot->entry->hash);
+    kin__ref old[2] = { spot->way.ref };
+    const plan p = { .way = &spot->way,
+                     .range = { .hash = hash, .base = depth - 1 },
+                     .depth = depth - 1,
+                     .log = (unsigned)kin__peek(&s->log),
+                     .but = spot->ref };
+    return find_twin(t, s, hash, &old[1]) && condense(t, &p, old, 2);
+}
+
+/* Of the only one, a quarter as large. */
+static bool reduce(kin__table *t, const kin__spot *spot, const kin__segment *s)
+{
+    unsigned log = (unsigned)kin__peek(&s->log);
+    const plan p = { .way = &spot->way,
+                     .log = log > KIN__SEGMENT_LEAST + 1 ? log - 2 : KIN__SEGMENT_LEAST,
+                     .but = spot->ref };
+    return log > KIN__SEGMENT_LEAST && condense(t, &p, &spot->way.ref, 1);
+}
+
+bool kin__shrink(kin__table *t, const kin__spot *spot)
+{
+    const kin__segment *s = kin__segment_at(spot->way.ref);
+    if (s == NULL || !is_sparse(s) || kin__peek(&s->depth) > depth_of(spot->way.root)) {
+        return false;
+    }
+    return kin__peek(&s->depth) > 0 ? merge(t, spot, s) : reduce(t, spot, s);
 }
