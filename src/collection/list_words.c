@@ -342,26 +342,47 @@ int kin__list_insert(kin__list *l, uint64_t index, uint64_t word)
     return rv;
 }
 
-/* At either end. */
-static int take_end(kin__list *l, uint64_t index, uint64_t n)
+/* Takes out the item at a position at either end; what is left goes from begin to end. */
+static int take_end(kin__list *l, uint64_t at, uint64_t begin, uint64_t end, uint64_t keep)
 {
-    uint64_t begin = get(&l->begin);
-    uint64_t at = begin + index;
-    bool is_only = n == 1; /* then the next one comes to the first position */
-    kin__change_dead(&l->change, kin__list_word(l, index));
+    kin__change_dead(&l->change, kin__list_word(l, at - get(&l->begin)));
     kin__list_stir(l);
-    kin__change_write(&l->change, &l->begin, is_only ? 0 : index == 0 ? begin + 1 : begin);
-    kin__change_write(&l->change, &l->end, is_only ? 0 : index == 0 ? begin + n : at);
-    kin__radix_clear(&l->change, &l->words, at, is_only && at < KIN__RADIX_FAN ? 0 : UINT64_MAX);
+    kin__change_write(&l->change, &l->begin, begin);
+    kin__change_write(&l->change, &l->end, end);
+    kin__radix_clear(&l->change, &l->words, at, keep);
     kin__list_settle(l);
     return kin__change_commit(&l->change);
+}
+
+static int take_first(kin__list *l)
+{
+    uint64_t begin = get(&l->begin);
+    return take_end(l, begin, begin + 1, get(&l->end), UINT64_MAX);
+}
+
+static int take_last(kin__list *l)
+{
+    uint64_t last = get(&l->end) - 1;
+    return take_end(l, last, get(&l->begin), last, UINT64_MAX);
+}
+
+/* The next one comes to position 0. If that is in this one's node, the node is kept for it: so a
+ * list whose items come and go one by one needs no block for each. */
+static int take_only(kin__list *l)
+{
+    uint64_t begin = get(&l->begin);
+    uint64_t keep = begin < KIN__RADIX_FAN ? 0 : UINT64_MAX;
+    return take_end(l, begin, 0, 0, keep);
 }
 
 int kin__list_remove(kin__list *l, uint64_t index)
 {
     uint64_t n = kin__list_count(l);
+    if (n == 1) {
+        return take_only(l);
+    }
     if (index == 0 || index == n - 1) {
-        return take_end(l, index, n);
+        return index == 0 ? take_first(l) : take_last(l);
     }
     uint64_t *words = kin__list_load(l, 0);
     if (words == NULL) {
