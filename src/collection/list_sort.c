@@ -10,42 +10,25 @@
 
 /* ---- which comes first ----------------------------------------------------------------------- */
 
-static bool is_number(kin_obj o)
-{
-    kin_type type = kin_type_of(o);
-    return type == KIN_TYPE_INT || type == KIN_TYPE_BOOL || type == KIN_TYPE_FLOAT;
-}
-
 static int sign_of(bool more, bool less)
 {
     return more - less;
 }
 
-/* The least byte first, `room` of them. */
-static int compare_magnitudes(const uint8_t *a, const uint8_t *b, size_t room)
-{
-    while (room > 0 && a[room - 1] == b[room - 1]) {
-        room--;
-    }
-    return room == 0 ? 0 : sign_of(a[room - 1] > b[room - 1], a[room - 1] < b[room - 1]);
-}
-
 static int compare_large(kin_obj a, kin_obj b, int *ret)
 {
-    bool negative[2] = { false, false };
-    int n = kin_to_bigint(a, NULL, 0, NULL);
-    int m = kin_to_bigint(b, NULL, 0, NULL);
-    size_t room = (size_t)(n > m ? n : m) + 1;
-    uint8_t *both = n < 0 || m < 0 ? NULL : kin__os_malloc(2 * room);
-    if (both == NULL) {
-        return kin__fail(KIN_ENOMEM, "no memory to compare ints of %zu bytes", room);
+    kin__magnitudes m;
+    int rv = kin__magnitudes_load(a, b, &m);
+    if (rv < 0) {
+        return rv;
     }
-    memset(both, 0, 2 * room);
-    (void)kin_to_bigint(a, both, room, &negative[0]);
-    (void)kin_to_bigint(b, both + room, room, &negative[1]);
-    int order = compare_magnitudes(both, both + room, room);
-    *ret = negative[0] != negative[1] ? (negative[0] ? -1 : 1) : negative[0] ? -order : order;
-    kin__os_free(both);
+    int order = kin__magnitudes_compare(&m);
+    if (m.negative[0] != m.negative[1]) {
+        *ret = m.negative[0] ? -1 : 1;
+    } else {
+        *ret = m.negative[0] ? -order : order;
+    }
+    kin__magnitudes_done(&m);
     return 0;
 }
 
@@ -142,7 +125,7 @@ static int compare(kin_obj a, kin_obj b, int depth, int *ret)
 {
     kin_type type = kin_type_of(a);
     *ret = 0;
-    if (is_number(a) && is_number(b)) {
+    if (kin__is_number(a) && kin__is_number(b)) {
         return compare_numbers(a, b, ret);
     }
     if (type == kin_type_of(b)) {

@@ -181,6 +181,18 @@ void kin__index_drop(uint64_t root);
 int kin__sum(kin_obj a, kin_obj b, const char *verb, kin_obj *ret);
 int kin__sum_of_one(kin_obj delta, const char *verb, kin_obj *ret);
 
+bool kin__is_number(kin_obj o); /* an int, a bool or a float */
+
+/* Two ints of any size: `room` bytes each, the least one first; one more than the larger needs. */
+typedef struct kin__magnitudes {
+    uint8_t *a, *b;
+    size_t room;
+    bool negative[2];
+} kin__magnitudes;
+int kin__magnitudes_load(kin_obj a, kin_obj b, kin__magnitudes *ret); /* KIN_ENOMEM */
+void kin__magnitudes_done(kin__magnitudes *m);
+int kin__magnitudes_compare(const kin__magnitudes *m); /* without the signs: -1, 0, 1 */
+
 /* ---- what a manager elsewhere serves (remote.c) ----------------------------------------------
  *
  * A verb asks first: if (kin__is_remote(dict, KIN__SHARED_DICT)), which is one load as long as

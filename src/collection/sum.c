@@ -1,9 +1,10 @@
-/* sum.c - a + b, as Python has it, for kin_shared_..._add. */
+/* sum.c - a + b, as Python has it, for kin_shared_..._add; and what list_sort.c, too, needs of
+ * ints. */
 #include "room.h"
 
 #include <string.h>
 
-static bool is_number(kin_obj o)
+bool kin__is_number(kin_obj o)
 {
     kin_type type = kin_type_of(o);
     return type == KIN_TYPE_INT || type == KIN_TYPE_BOOL || type == KIN_TYPE_FLOAT;
@@ -22,41 +23,52 @@ static void combine(uint8_t *a, const uint8_t *b, size_t room, bool subtract)
     }
 }
 
-static bool is_less(const uint8_t *a, const uint8_t *b, size_t room)
+int kin__magnitudes_load(kin_obj a, kin_obj b, kin__magnitudes *ret)
 {
-    while (room > 0 && a[room - 1] == b[room - 1]) {
-        room--;
-    }
-    return room > 0 && a[room - 1] < b[room - 1];
-}
-
-static kin_obj sum_of_magnitudes(uint8_t *a, uint8_t *b, size_t room, const bool negative[2])
-{
-    bool subtract = negative[0] != negative[1];
-    bool swap = subtract && is_less(a, b, room);
-    combine(swap ? b : a, swap ? a : b, room, subtract);
-    return kin_bigint(swap ? b : a, room, swap ? negative[1] : negative[0]);
-}
-
-static kin_obj sum_of_large(kin_obj a, kin_obj b)
-{
-    bool negative[2];
     int n = kin_to_bigint(a, NULL, 0, NULL);
     int m = kin_to_bigint(b, NULL, 0, NULL);
     if (n < 0 || m < 0) {
-        return kin__obj_invalid(n < 0 ? n : m);
+        return n < 0 ? n : m;
     }
     size_t room = (size_t)(n > m ? n : m) + 1;
     uint8_t *both = kin__os_malloc(2 * room);
     if (both == NULL) {
-        return kin__obj_invalid(kin__fail(KIN_ENOMEM, "no memory for an int of %zu bytes", room));
+        return kin__fail(KIN_ENOMEM, "no memory for ints of %zu bytes", room);
     }
     memset(both, 0, 2 * room);
-    n = kin_to_bigint(a, both, room, &negative[0]);
-    m = kin_to_bigint(b, both + room, room, &negative[1]);
-    kin_obj sum = n < 0 || m < 0 ? kin__obj_invalid(n < 0 ? n : m)
-                                 : sum_of_magnitudes(both, both + room, room, negative);
-    kin__os_free(both);
+    *ret = (kin__magnitudes){ .a = both, .b = both + room, .room = room };
+    (void)kin_to_bigint(a, ret->a, room, &ret->negative[0]); /* for which there is room */
+    (void)kin_to_bigint(b, ret->b, room, &ret->negative[1]);
+    return 0;
+}
+
+void kin__magnitudes_done(kin__magnitudes *m)
+{
+    kin__os_free(m->a);
+}
+
+int kin__magnitudes_compare(const kin__magnitudes *m)
+{
+    size_t i = m->room;
+    while (i > 0 && m->a[i - 1] == m->b[i - 1]) {
+        i--;
+    }
+    return i == 0 ? 0 : m->a[i - 1] < m->b[i - 1] ? -1 : 1;
+}
+
+static kin_obj sum_of_large(kin_obj a, kin_obj b)
+{
+    kin__magnitudes m;
+    int rv = kin__magnitudes_load(a, b, &m);
+    if (rv < 0) {
+        return kin__obj_invalid(rv);
+    }
+    bool subtract = m.negative[0] != m.negative[1];
+    bool swap = subtract && kin__magnitudes_compare(&m) < 0;
+    uint8_t *larger = swap ? m.b : m.a;
+    combine(larger, swap ? m.a : m.b, m.room, subtract);
+    kin_obj sum = kin_bigint(larger, m.room, m.negative[swap]);
+    kin__magnitudes_done(&m);
     return sum;
 }
 
@@ -122,7 +134,7 @@ int kin__sum(kin_obj a, kin_obj b, const char *verb, kin_obj *ret)
 {
     kin_obj sum;
     bool alike = kin_type_of(a) == kin_type_of(b);
-    if (is_number(a) && is_number(b)) {
+    if (kin__is_number(a) && kin__is_number(b)) {
         sum = sum_of_numbers(a, b);
     } else if (alike && is_text(a)) {
         sum = sum_of_texts(a, b);
@@ -140,7 +152,7 @@ int kin__sum(kin_obj a, kin_obj b, const char *verb, kin_obj *ret)
 
 int kin__sum_of_one(kin_obj delta, const char *verb, kin_obj *ret)
 {
-    if (is_number(delta)) {
+    if (kin__is_number(delta)) {
         return kin__sum(kin_int(0), delta, verb, ret);
     }
     if (!is_text(delta) && !is_row(delta)) {
