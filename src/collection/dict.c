@@ -33,8 +33,12 @@ static int step_with(const kin__on *on, const kin__key *key, const course *how)
     if (rv < 0) {
         return rv;
     }
-    rv = kin__table_find_again(on, key, &glance);
-    rv = rv < 0 ? rv : how->step(on, key, rv == KIN__FOUND ? &glance.spot : NULL, how->ctx);
+    int seen = kin__table_find_again(on, key, &glance);
+    if (seen < 0) {
+        rv = seen;
+    } else {
+        rv = how->step(on, key, seen == KIN__FOUND ? &glance.spot : NULL, how->ctx);
+    }
     kin__table_leave(on);
     return rv;
 }
@@ -86,8 +90,11 @@ int kin__dict_get(const kin__on *on, kin_obj key, kin_obj *ret_value)
         kin__obj_drop(key);
         return fail_nowhere(on->verb);
     }
-    int rv = look_up(on, key, ret_value);
-    return rv == KIN__FOUND ? 0 : rv == KIN__MISSING ? fail_missing(on) : rv;
+    int seen = look_up(on, key, ret_value);
+    if (seen == KIN__MISSING) {
+        return fail_missing(on);
+    }
+    return seen < 0 ? seen : 0;
 }
 
 int kin__dict_contains(const kin__on *on, kin_obj key)
@@ -158,6 +165,16 @@ int kin__dict_pop(const kin__on *on, kin_obj key, kin_obj *ret_value)
     return kin__dict_step(on, key, take_out, ret_value);
 }
 
+/* The value of a spot, none where there is no such key. */
+static int read_old(const kin__on *on, const kin__spot *spot, kin_obj *ret)
+{
+    if (spot == NULL) {
+        *ret = kin_none();
+        return 0;
+    }
+    return kin__table_value(on, spot, ret);
+}
+
 /* What was there, and what shall be. */
 typedef struct exchange {
     kin_obj given;    /* stays the verb's */
@@ -183,21 +200,24 @@ static int put_default(const kin__on *on, const kin__key *key, const kin__spot *
 static int put_sum(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
 {
     exchange *x = ctx;
-    kin_obj old = kin_none();
-    kin_obj sum = kin_none();
-    int rv = spot != NULL ? kin__table_value(on, spot, &old) : 0;
-    if (rv == 0) {
-        rv = spot != NULL ? kin__sum(old, x->given, on->verb, &sum)
-                          : kin__sum_of_one(x->given, on->verb, &sum);
+    kin_obj old, sum;
+    int rv = read_old(on, spot, &old);
+    if (rv < 0) {
+        return rv;
     }
-    rv = rv < 0 ? rv : put_object(on, key, spot, sum);
+    rv = spot != NULL ? kin__sum(old, x->given, on->verb, &sum)
+                      : kin__sum_of_one(x->given, on->verb, &sum);
     kin_release(old);
-    if (rv == 0) {
-        x->out = sum;
-    } else {
-        kin_release(sum);
+    if (rv < 0) {
+        return rv;
     }
-    return rv;
+    rv = put_object(on, key, spot, sum);
+    if (rv < 0) {
+        kin_release(sum);
+        return rv;
+    }
+    x->out = sum;
+    return 0;
 }
 
 /* Of ints, as long as they stay small. */
@@ -221,24 +241,26 @@ static bool put_small_sum(uint64_t old, void *ctx, uint64_t *ret_word)
 static int put_if_equal(const kin__on *on, const kin__key *key, const kin__spot *spot, void *ctx)
 {
     const exchange *x = ctx;
-    kin_obj old = kin_none();
-    int rv = spot != NULL ? kin__table_value(on, spot, &old) : 0;
+    kin_obj old;
+    int rv = read_old(on, spot, &old);
     if (rv < 0 || spot == NULL) {
         return rv;
     }
     bool same = kin_equal(old, x->expected);
     kin_release(old);
-    rv = same ? put_object(on, key, spot, x->given) : 0;
-    return rv < 0 ? rv : same;
+    if (!same) {
+        return 0;
+    }
+    rv = put_object(on, key, spot, x->given);
+    return rv < 0 ? rv : 1;
 }
 
 static int put_what_it_says(const kin__on *on, const kin__key *key, const kin__spot *spot,
                             void *ctx)
 {
     const exchange *x = ctx;
-    kin_obj old = kin_none();
-    kin_obj now;
-    int rv = spot != NULL ? kin__table_value(on, spot, &old) : 0;
+    kin_obj old, now;
+    int rv = read_old(on, spot, &old);
     if (rv < 0) {
         return rv;
     }

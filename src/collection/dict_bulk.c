@@ -5,33 +5,33 @@
 
 /* ---- beginning and end ----------------------------------------------------------------------- */
 
-static int make(const kin__on *like, void **ret, kin_obj items,
-                int (*update)(const kin__on *on, kin_obj items))
+static int make(kin__on *on, kin_obj items, int (*update)(const kin__on *on, kin_obj items))
 {
-    kin__on on = *like;
-    if (ret == NULL) {
-        return kin__fail(KIN_EINVAL, "%s: nowhere to put it (NULL)", on.verb);
-    }
     bool any = kin_type_of(items) != KIN_TYPE_INVALID || items.code < 0;
-    int rv = any ? kin__obj_check(items, on.verb) : 0;
-    on.table = rv < 0 ? NULL : kin__table_new(on.type);
-    if (on.table == NULL) {
+    int rv = any ? kin__obj_check(items, on->verb) : 0;
+    on->table = rv < 0 ? NULL : kin__table_new(on->type);
+    if (on->table == NULL) {
         return rv < 0 ? rv : kin__failure();
     }
-    kin__block_give(on.table);
-    rv = any ? update(&on, kin__obj_lend(items)) : 0;
+    kin__block_give(on->table);
+    rv = any ? update(on, kin__obj_lend(items)) : 0;
     if (rv < 0) {
-        kin__table_free(&on);
-        return rv;
+        kin__table_free(on);
     }
-    *ret = on.table;
-    return 0;
+    return rv;
 }
 
-int kin__dict_new(const kin__on *like, void **ret, kin_obj items,
+int kin__dict_new(kin__on *on, bool is_wanted, kin_obj items, const uint64_t reserved[4],
                   int (*update)(const kin__on *on, kin_obj items))
 {
-    int rv = make(like, ret, items, update);
+    int rv;
+    if (!is_wanted) {
+        rv = kin__fail(KIN_EINVAL, "%s: nowhere to put it (NULL)", on->verb);
+    } else if (kin__any_set(reserved)) {
+        rv = kin__fail(KIN_EINVAL, "%s: a reserved option is not zero", on->verb);
+    } else {
+        rv = make(on, items, update);
+    }
     kin__obj_drop(items);
     return rv;
 }
@@ -217,17 +217,13 @@ int kin__dict_next(const kin__on *on, uint64_t *pos, kin_obj *ret_key, kin_obj *
 
 int kin_shared_dict_new(kin_shared_dict **ret_dict, const kin_shared_dict_options *options)
 {
-    const kin__on on = KIN__ON(NULL, KIN__SHARED_DICT, "kin_shared_dict_new", "the dict");
-    void *made = NULL;
-    kin_obj items = options != NULL ? options->items : (kin_obj){ 0 };
-    if (ret_dict == NULL || (options != NULL && kin__any_set(options->reserved))) {
-        kin__obj_drop(items);
-        return kin__fail(KIN_EINVAL, "kin_shared_dict_new: %s",
-                         ret_dict == NULL ? "nowhere to put the dict (NULL)"
-                                          : "a reserved option is not zero");
+    const kin_shared_dict_options given =
+        options != NULL ? *options : (kin_shared_dict_options){ 0 };
+    kin__on on = KIN__ON(NULL, KIN__SHARED_DICT, "kin_shared_dict_new", "the dict");
+    int rv = kin__dict_new(&on, ret_dict != NULL, given.items, given.reserved, update);
+    if (rv == 0) {
+        *ret_dict = (void *)on.table;
     }
-    int rv = kin__dict_new(&on, &made, items, update);
-    *ret_dict = rv < 0 ? *ret_dict : made;
     return rv;
 }
 

@@ -33,18 +33,13 @@ static int update(const kin__on *on, kin_obj items)
 int kin_shared_namespace_new(kin_shared_namespace **ret_namespace,
                              const kin_shared_namespace_options *options)
 {
-    const kin__on on =
-        KIN__ON(NULL, KIN__SHARED_NAMESPACE, "kin_shared_namespace_new", "the namespace");
-    void *made = NULL;
-    kin_obj items = options != NULL ? options->items : (kin_obj){ 0 };
-    if (ret_namespace == NULL || (options != NULL && kin__any_set(options->reserved))) {
-        kin__obj_drop(items);
-        return kin__fail(KIN_EINVAL, "kin_shared_namespace_new: %s",
-                         ret_namespace == NULL ? "nowhere to put the namespace (NULL)"
-                                               : "a reserved option is not zero");
+    const kin_shared_namespace_options given =
+        options != NULL ? *options : (kin_shared_namespace_options){ 0 };
+    kin__on on = KIN__ON(NULL, KIN__SHARED_NAMESPACE, "kin_shared_namespace_new", "the namespace");
+    int rv = kin__dict_new(&on, ret_namespace != NULL, given.items, given.reserved, update);
+    if (rv == 0) {
+        *ret_namespace = (void *)on.table;
     }
-    int rv = kin__dict_new(&on, &made, items, update);
-    *ret_namespace = rv < 0 ? *ret_namespace : made;
     return rv;
 }
 

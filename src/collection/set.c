@@ -55,17 +55,12 @@ static int update(const kin__on *on, kin_obj members)
 
 int kin_shared_set_new(kin_shared_set **ret_set, const kin_shared_set_options *options)
 {
-    const kin__on on = KIN__ON(NULL, KIN__SHARED_SET, "kin_shared_set_new", "the set");
-    void *made = NULL;
-    kin_obj items = options != NULL ? options->items : (kin_obj){ 0 };
-    if (ret_set == NULL || (options != NULL && kin__any_set(options->reserved))) {
-        kin__obj_drop(items);
-        return kin__fail(KIN_EINVAL, "kin_shared_set_new: %s",
-                         ret_set == NULL ? "nowhere to put the set (NULL)"
-                                         : "a reserved option is not zero");
+    const kin_shared_set_options given = options != NULL ? *options : (kin_shared_set_options){ 0 };
+    kin__on on = KIN__ON(NULL, KIN__SHARED_SET, "kin_shared_set_new", "the set");
+    int rv = kin__dict_new(&on, ret_set != NULL, given.items, given.reserved, update);
+    if (rv == 0) {
+        *ret_set = (void *)on.table;
     }
-    int rv = kin__dict_new(&on, &made, items, update);
-    *ret_set = rv < 0 ? *ret_set : made;
     return rv;
 }
 

@@ -211,13 +211,15 @@ static int read_both(const question *q, kin__ref ref, uint64_t position)
     }
     kin_obj value = kin_none();
     uint64_t word = kin__peek(&e->value);
-    int rv =
-        kin__block_is_shared(ref) ? read_word(word, q->value != NULL ? &value : NULL) : KIN__AGAIN;
-    if (rv != KIN__FOUND) {
-        return rv;
+    if (!kin__block_is_shared(ref)) {
+        return KIN__AGAIN;
     }
-    rv = q->ret_key != NULL ? kin__entry_key(e, ref, q->ret_key) : KIN__FOUND;
-    if (rv != KIN__FOUND) {
+    int seen = read_word(word, q->value != NULL ? &value : NULL);
+    if (seen != KIN__FOUND) {
+        return seen;
+    }
+    int rv = q->ret_key != NULL ? kin__entry_key(e, ref, q->ret_key) : 1;
+    if (rv != 1) {
         kin_release(value);
         return rv == 0 ? KIN__AGAIN : rv;
     }
@@ -338,8 +340,11 @@ int kin__table_find_again(const kin__on *on, const kin__key *key, kin__glance *g
 
 int kin__table_value(const kin__on *on, const kin__spot *spot, kin_obj *ret)
 {
-    int rv = read_word(kin__peek(&spot->entry->value), ret);
-    return rv == KIN__FOUND ? 0 : rv < 0 ? rv : kin__fail(KIN_ECORRUPT, corrupt, on->what);
+    int seen = read_word(kin__peek(&spot->entry->value), ret);
+    if (seen == KIN__FOUND || seen < 0) {
+        return seen < 0 ? seen : 0;
+    }
+    return kin__fail(KIN_ECORRUPT, corrupt, on->what);
 }
 
 int kin__table_insert(const kin__on *on, const kin__key *key, uint64_t word)
@@ -355,7 +360,9 @@ int kin__table_insert(const kin__on *on, const kin__key *key, uint64_t word)
     kin__ref ref = kin__block_ref(e);
     kin__change_new(c, ref);
     int rv = kin__radix_put(c, &t->order, position, ref); /* R3 of table.h */
-    rv = rv < 0 ? rv : kin__index_put(t, key->hash, ref);
+    if (rv == 0) {
+        rv = kin__index_put(t, key->hash, ref);
+    }
     if (rv < 0) {
         return rv;
     }

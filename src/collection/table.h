@@ -272,9 +272,9 @@ int kin__dict_copy(const kin__on *on, kin_obj *ret_dict);
 int kin__dict_gather(const kin__on *on, kin__tour tour, kin_obj into, kin_obj *ret);
 int kin__dict_next(const kin__on *on, uint64_t *pos, kin_obj *ret_key, kin_obj *ret_value);
 
-/* What is in it at first, put in by update; without any when that is all zeros. On failure there is
- * none. */
-int kin__dict_new(const kin__on *like, void **ret, kin_obj items,
+/* Makes on->table with what is in the options: items, which update puts in unless they are all
+ * zeros; they are taken. On failure there is none. */
+int kin__dict_new(kin__on *on, bool is_wanted, kin_obj items, const uint64_t reserved[4],
                   int (*update)(const kin__on *on, kin_obj items));
 
 #endif
