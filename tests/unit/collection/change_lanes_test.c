@@ -205,3 +205,27 @@ TEST(who_dies_in_a_lane_holds_nobody_up)
     check_that_all_lanes_are_free(box);
     free_box(box);
 }
+
+static int turn_as_a_child(void *box)
+{
+    return turn(box, 5);
+}
+
+TEST(who_dies_with_the_lock_while_he_waits_for_a_lane_holds_nobody_up)
+{
+    kin__self();
+    struct box *box = new_box();
+    kin__mutex *lane = kin__change_enter_lane(&box->change);
+    CHECK_NOT_NULL(lane);
+    pid_t child = test_child(turn_as_a_child, box);
+    WAIT_UNTIL(atomic_load(&lane->word) & KIN__MUTEX_SLEEPERS);
+    CHECK_EQ(kill(child, SIGKILL), 0);
+    CHECK_EQ(test_join(child), -SIGKILL);
+    CHECK_NULL(kin__change_enter_lane(&box->change)); /* the lock is the dead one's */
+    kin__change_leave_lane(lane);
+    CHECK_EQ(box->b, 0);
+    CHECK_OK(turn(box, 1));
+    check_box(box, 1);
+    check_that_all_lanes_are_free(box);
+    free_box(box);
+}
