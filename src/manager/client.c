@@ -278,14 +278,12 @@ static bool may_ask(kin__client *c, turn *t)
     return c->resumes == 0;
 }
 
-/* What was asked is no longer there: moved as seldom as that costs no more than it. */
+/* What was asked is no longer there. */
 static void close_gap(kin__client *c)
 {
-    if (c->from >= c->have - c->from) {
-        memmove(c->in, c->in + c->from, c->have - c->from);
-        c->have -= c->from;
-        c->from = 0;
-    }
+    memmove(c->in, c->in + c->from, c->have - c->from);
+    c->have -= c->from;
+    c->from = 0;
 }
 
 static void take_frames(kin__client *c)
@@ -306,7 +304,7 @@ static void take_frames(kin__client *c)
     if (rv < 0) {
         atomic_fetch_add(&c->server->refused, 1);
         kin__client_drop(c);
-    } else if (c->from > 0) {
+    } else if (c->from > 0 && c->from >= c->have - c->from) { /* costs no more than was asked */
         close_gap(c);
     }
 }
@@ -314,6 +312,9 @@ static void take_frames(kin__client *c)
 /* A place for what arrives: R2. */
 static bool make_room(kin__client *c)
 {
+    if (c->from > 0 && c->have == c->room) { /* the first request is here in part: once for each */
+        close_gap(c);
+    }
     size_t most = c->server->max_message + 12;
     size_t room = c->room == 0 ? LEAST : 2 * c->room < most ? 2 * c->room : most;
     if (c->have < c->room) {

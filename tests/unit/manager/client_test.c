@@ -67,6 +67,48 @@ TEST(a_long_header_may_announce_a_short_frame)
     kin_manager_free(m);
 }
 
+enum { MOST = 10000 };
+
+/* A request to put so many bytes, as a frame: how large it is. */
+static size_t put_frame(char *at, const char *ident, size_t length)
+{
+    static const char bytes[MOST];
+    void *body;
+    size_t size;
+    CHECK_OK(kin_dumps(
+        kin_tuple(kin_str(ident), kin_str("put"), kin_tuple(kin_bytes(bytes, length)), kin_dict()),
+        &body, &size));
+    const char header[4] = { 0, 0, (char)(size >> 8), (char)size };
+    memcpy(at, header, sizeof header);
+    memcpy(at + sizeof header, body, size);
+    free(body);
+    return sizeof header + size;
+}
+
+/* What was asked already takes no room from what is as large as it may be. */
+TEST(the_largest_request_may_follow_a_small_one_at_once)
+{
+    char ident[40];
+    char frames[2 * MOST];
+    kin_queue *queue = NULL;
+    kin_manager *m = new_manager();
+    CHECK_OK(kin_manager_queue(m, &queue, 0));
+    CHECK_OK(kin_manager_register(m, "queue", kin_shared(queue)));
+    serve_with(m, NULL, (kin_serve_options){ .max_message = MOST });
+    create(m, "queue", ident);
+    kin_conn *conn = enter_for_methods(m);
+    size_t around = put_frame(frames, ident, MOST / 2) - 4 - MOST / 2;
+    size_t small = put_frame(frames, ident, 10);
+    size_t n = small + put_frame(frames + small, ident, MOST - around);
+    CHECK_EQ(n, small + 4 + MOST);
+    CHECK_EQ(write(kin_conn_fileno(conn), frames, n), (ssize_t)n);
+    kin_release(hear_return(conn));
+    kin_release(hear_return(conn));
+    CHECK_EQ(kin_queue_qsize(queue), 2);
+    kin_conn_free(conn);
+    kin_manager_free(m);
+}
+
 TEST(many_requests_at_once_are_answered_in_order)
 {
     char ident[40];
