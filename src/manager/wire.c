@@ -124,24 +124,21 @@ static void skip(kin__bytes parts[2], size_t size)
 static int settle_what_is_here(kin__wire *w);
 static ssize_t read_some(kin__wire *w);
 
+/* R5: what was answered before the end counts. */
+static int fail_write(kin__wire *w, ssize_t error)
+{
+    while (settle_what_is_here(w) == 0 && w->n_owed > 0 && read_some(w) > 0) {
+    }
+    return fail(w, error);
+}
+
 /* R2 */
 static int wait_for_room(kin__wire *w, int64_t deadline)
 {
     bool reads = w->n_owed > 0;
     int rv = kin__os_stream_wait(w->fd, reads ? KIN__EITHER : KIN__WRITE, deadline);
     ssize_t n = rv == 0 && reads ? read_some(w) : rv == 0 ? -EAGAIN : rv;
-    if (n <= 0 && n != -EAGAIN) {
-        return fail(w, n);
-    }
-    return settle_what_is_here(w);
-}
-
-/* What was answered before the end counts. */
-static int fail_write(kin__wire *w, ssize_t error)
-{
-    while (w->n_owed > 0 && read_some(w) > 0 && settle_what_is_here(w) == 0) {
-    }
-    return fail(w, error);
+    return n <= 0 && n != -EAGAIN ? fail_write(w, n) : settle_what_is_here(w);
 }
 
 int kin__wire_write(kin__wire *w, const kin__packed *packed)

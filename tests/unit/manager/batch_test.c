@@ -197,3 +197,57 @@ TEST(what_was_answered_before_the_connection_broke_is_there)
     kin_release(o);
     end_poser(&p);
 }
+
+enum { MANY = 400, ANSWERED = 200 };
+
+/* Answers so many with one write, and is gone. */
+static void answer_at_once(kin_conn *conn)
+{
+    static char answers[ANSWERED * 64];
+    size_t n = 0;
+    kin_obj request;
+    CHECK_OK(kin_conn_recv(conn, &request, KIN_FOREVER));
+    kin_release(request);
+    CHECK_OK(kin_conn_send(
+        conn,
+        kin_tuple(kin_str("#PROXY"),
+                  kin_tuple(kin_tuple(kin_str("echo")), kin_token("thing", kin_str("@"), "1"))),
+        KIN_FOREVER));
+    for (int i = 0; i < ANSWERED; i++) {
+        void *body;
+        size_t size;
+        CHECK_OK(kin_conn_recv(conn, &request, KIN_FOREVER));
+        kin_release(request);
+        CHECK_OK(kin_dumps(kin_tuple(kin_str("#RETURN"), kin_int(i)), &body, &size));
+        const char header[4] = { 0, 0, 0, (char)size };
+        memcpy(answers + n, header, sizeof header);
+        memcpy(answers + n + sizeof header, body, size);
+        n += sizeof header + size;
+        free(body);
+    }
+    CHECK_EQ(write(kin_conn_fileno(conn), answers, n), (ssize_t)n);
+}
+
+/* More answers are read at once than are waited for then. */
+TEST(what_was_read_before_the_connection_broke_is_there)
+{
+    static kin_obj results[MANY];
+    poser p;
+    int added = 0;
+    kin_manager *far = connect_to_poser(&p, answer_at_once, 0);
+    kin_obj o = call_for(far, "thing");
+    CHECK_OK(kin_manager_begin_batch(far));
+    while (added < MANY && kin_proxy_call(kin_as_shared(o), "echo", kin_args(kin_int(added)),
+                                          &results[added]) == 0) {
+        added++;
+    }
+    CHECK(added >= ANSWERED && added < MANY);
+    for (int i = 0; i < added; i++) {
+        CHECK_EQ(i < ANSWERED ? kin_as_int(results[i]) : kin_error_code(results[i]),
+                 i < ANSWERED ? i : KIN_EEOF);
+        kin_release(results[i]);
+    }
+    kin_manager_free(far);
+    kin_release(o);
+    end_poser(&p);
+}
