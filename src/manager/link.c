@@ -225,13 +225,13 @@ int kin__link_ask(kin__link *link, const kin__request *request, kin_obj *ret)
         kin__request_drop(request);
         return rv;
     }
-    if (request->ident == NULL && !w->is_kin) {
-        return ask_manager(link, request, ret);
-    }
     if (w->batch) {
         kin__request_drop(request);
         return kin__fail(KIN_ESTATE, "between kin_manager_begin_batch and kin_manager_end_batch "
                                      "there may be kin_proxy_call only");
+    }
+    if (request->ident == NULL && !w->is_kin) {
+        return ask_manager(link, request, ret);
     }
     rv = exchange(w, request, ret, &answered);
     if (rv < 0) {
@@ -260,6 +260,7 @@ static int leave_word(kin__wire *w, const kin__request *request)
     return rv;
 }
 
+/* In its turn: a Python manager is told elsewhere, and so when all before it is answered. */
 void kin__link_tell(kin__link *link, const kin__request *request)
 {
     kin__wire *w;
@@ -267,12 +268,16 @@ void kin__link_tell(kin__link *link, const kin__request *request)
     int rv = kin__link_obtain(link, &w);
     if (rv < 0) {
         kin__request_drop(request);
-    } else if (!w->is_kin) {
-        rv = ask_manager(link, request, &unused);
-        kin_release(rv == 0 ? unused : kin_none());
-    } else if ((rv = leave_word(w, request)) < 0) {
+        return;
+    }
+    bool is_kin = w->is_kin;
+    rv = is_kin ? leave_word(w, request) : kin__wire_settle_to(w, 0);
+    if (rv < 0) {
         kin__wire_fail_owed(w, rv);
         kin__link_cut(link, w); /* R2 */
+    }
+    if (!is_kin && ask_manager(link, request, &unused) == 0) {
+        kin_release(unused);
     }
 }
 

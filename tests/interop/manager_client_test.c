@@ -438,3 +438,26 @@ TEST_WITHIN(60, a_thousand_calls_in_a_batch_come_back_in_order_with_their_failur
     kin_shared_list_free(l);
     end(m, popen, address);
 }
+
+TEST(a_proxy_that_is_freed_in_a_batch_goes_after_what_was_asked_of_it)
+{
+    NEEDS_PYTHON;
+    enum { CALLS = 20 };
+    kin_obj results[CALLS], o;
+    char address[64];
+    kin_shared_list *l = NULL;
+    kin_popen *popen = python_serves(address_of_kind(2), address);
+    kin_manager *m = connected(address);
+    CHECK_OK(kin_manager_list(m, &l, kin_none()));
+    CHECK_OK(kin_manager_begin_batch(m));
+    for (int i = 0; i < CALLS; i++) {
+        CHECK_OK(kin_proxy_call(l, "append", kin_args(kin_int(i)), &results[i]));
+    }
+    CHECK_ERROR(kin_manager_call(m, "who", kin_args(), &o), KIN_ESTATE);
+    kin_shared_list_free(l);
+    CHECK_EQ(kin_manager_end_batch(m), 0);
+    for (int i = 0; i < CALLS; i++) {
+        kin_release(results[i]);
+    }
+    end(m, popen, address);
+}
