@@ -177,7 +177,8 @@ KIN_API int kin_proxy_call(const void *proxy, const char *method, kin_obj args,
  * thread on that manager say KIN_ESTATE meanwhile, also a second begin; a proxy that is freed
  * meanwhile gives its reference back in its turn. How many failed. When the connection breaks, the
  * call that finds out says KIN_EEOF, all before it that had no answer are errors, and the batch is
- * over: its end says KIN_ESTATE. */
+ * over: its end says KIN_ESTATE. kin_manager_free without an end sends what was begun, and sets
+ * nothing any more. */
 KIN_API int kin_manager_begin_batch(kin_manager *manager);
 KIN_API int64_t kin_manager_end_batch(kin_manager *manager);
 

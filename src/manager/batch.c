@@ -15,7 +15,8 @@
  *       do while we make the next requests.
  *
  * Death. Of the other side in the midst of a batch: what was under way has failed, whatever was
- * done of it; the batch is over, and the next call connects anew.
+ * done of it; the batch is over, and the next call connects anew. With its manager, a batch that was
+ * not ended is given up: what was asked for is done, and no place is touched any more.
  */
 #include "link.h"
 
@@ -83,4 +84,15 @@ int64_t kin__batch_end(kin__link *link)
         kin__link_cut(link, w);
     }
     return failed;
+}
+
+void kin__batch_abandon(kin__link *link)
+{
+    kin__wire *w = kin__batch_of(link);
+    for (unsigned i = 0; w != NULL && i < w->n_owed; i++) {
+        w->owed[(w->first_owed + i) % KIN__OWED].place = NULL;
+    }
+    if (w != NULL) {
+        w->batch = false;
+    }
 }

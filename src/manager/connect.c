@@ -39,6 +39,7 @@ int64_t kin__far_count(kin__link *link)
 
 void kin__far_end(kin__link *link)
 {
+    kin__batch_abandon(link);
     kin__proxies_free(link);
     kin__link_close(link);
     kin__link_drop(link);

@@ -75,6 +75,7 @@ kin__wire *kin__batch_of(kin__link *link);
 int kin__batch_add(kin__link *link, kin__wire *batch, const kin__request *request,
                    kin_obj *ret_place);
 int64_t kin__batch_end(kin__link *link);
+void kin__batch_abandon(kin__link *link); /* no place is touched any more; if there is one */
 
 /* From now on the verbs of other rooms know proxies (remote.c). */
 void kin__remote_begin(void);

@@ -237,3 +237,21 @@ TEST(a_proxy_that_is_freed_in_a_batch_gives_its_reference_back_with_it)
     kin_release(o);
     finish(far, m);
 }
+
+TEST(a_manager_is_freed_in_a_batch_and_what_was_begun_is_done)
+{
+    kin_obj untouched = kin_int(5);
+    kin_shared_list *made = NULL;
+    kin_manager *m = with_queue_and_dict(), *far = connect_to(m);
+    kin_obj o = call_for(far, "dict");
+    kin_shared_dict *dict = kin_take(kin_shared_dict, o);
+    CHECK_OK(kin_manager_list(far, &made, kin_none()));
+    uint64_t objects = stats(m).objects;
+    CHECK_OK(kin_manager_begin_batch(far));
+    CHECK_OK(kin_proxy_call(dict, "clear", kin_args(), &untouched));
+    kin_manager_free(far); /* and with it the list */
+    WAIT_UNTIL(stats(m).objects < objects);
+    CHECK_EQ(kin_as_int(untouched), 5);
+    kin_shared_dict_free(dict);
+    kin_manager_free(m);
+}
