@@ -86,7 +86,7 @@ int kin__remote_setdefault(const void *thing, kin_obj key, kin_obj value, kin_ob
     if (rv < 0) {
         return rv;
     }
-    if (kin_len(pair) != 2) {
+    if (kin_type_of(pair) != KIN_TYPE_TUPLE || kin_len(pair) != 2) {
         rv = kin__fail(KIN_ECORRUPT, "what the manager sent is no pair");
     } else {
         rv = kin_as_bool(kin_at(pair, 0));

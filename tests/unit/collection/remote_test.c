@@ -93,6 +93,8 @@ TEST(verbs_of_dicts_are_methods_of_python)
     CHECK_ERROR(kin_shared_dict_popitem(dict, &key, &o), KIN_ECORRUPT);
     answer = kin_str("no");
     CHECK_ERROR(kin_shared_dict_popitem(dict, &key, &o), KIN_ECORRUPT);
+    answer = kin_str("no");
+    CHECK_ERROR(kin_shared_dict_setdefault(dict, kin_int(1), kin_int(2), &o), KIN_ECORRUPT);
     answer = kin_int(-1);
     CHECK_ERROR((int)kin_shared_dict_len(dict), KIN_ECORRUPT);
     stop_playing();
