@@ -15,8 +15,8 @@
  *       do while we make the next requests.
  *
  * Death. Of the other side in the midst of a batch: what was under way has failed, whatever was
- * done of it; the batch is over, and the next call connects anew. With its manager, a batch that was
- * not ended is given up: what was asked for is done, and no place is touched any more.
+ * done of it; the batch is over, and the next call connects anew. A manager that is freed gives its
+ * batch up: what was asked for is done, and no place is touched any more.
  */
 #include "link.h"
 
