@@ -245,6 +245,7 @@ TEST(a_manager_is_freed_in_a_batch_and_what_was_begun_is_done)
     kin_manager *m = with_queue_and_dict(), *far = connect_to(m);
     kin_obj o = call_for(far, "dict");
     kin_shared_dict *dict = kin_take(kin_shared_dict, o);
+    kin_release(o);
     CHECK_OK(kin_manager_list(far, &made, kin_none()));
     uint64_t objects = stats(m).objects;
     CHECK_OK(kin_manager_begin_batch(far));
