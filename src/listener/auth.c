@@ -34,10 +34,13 @@
  *
  * Not here. How long one may take (listener.c, connect.c); HMAC itself (digest.c).
  */
+#include "../sync/room.h"
 #include "room.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define LOOKS 4 /* of some 10 us */
 
 #define CHALLENGE "#CHALLENGE#"
 #define WELCOME "#WELCOME#"
@@ -293,6 +296,21 @@ kin__auth_wish kin__auth_drive(kin__auth *a, int fd)
         }
         kin__auth_went(a, wish, n);
     }
+}
+
+static bool is_readable(void *fd)
+{
+    return kin__os_stream_wait(*(const int *)fd, KIN__READ, 0) == 0;
+}
+
+/* Mostly the other side is at work on it: a digest takes less than a sleep. */
+int kin__auth_await(int fd, int64_t deadline)
+{
+    bool found = false;
+    for (int i = 0; i < LOOKS && !found; i++) {
+        found = kin__spin_aside(is_readable, &fd);
+    }
+    return kin__os_stream_wait(fd, KIN__READ, deadline);
 }
 
 int kin__auth_check(const void *key, size_t size, double timeout, const char *verb)

@@ -76,7 +76,7 @@ static int shake_hands(int fd, const char *address, const kin_connect_options *o
     }
     kin__auth_wish wish = kin__auth_drive(&auth, fd);
     while (wish == KIN__AUTH_RECEIVE) {
-        rv = kin__os_stream_wait(fd, KIN__READ, deadline);
+        rv = kin__auth_await(fd, deadline);
         if (rv == -ETIMEDOUT) {
             return kin__fail(KIN_ETIMEDOUT,
                              "%s: whoever is at \"%.200s\" let the handshake rest: has he no key?",

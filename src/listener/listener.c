@@ -243,8 +243,10 @@ static int accept_until(kin_listener *l, kin_conn **ret_conn, int64_t deadline)
                              verb_accept, l->bound.address);
         }
         int watch = l->watch;
+        bool shakes = l->first != NULL;
         pthread_mutex_unlock(&mutex);
-        int rv = kin__os_stream_wait(watch, KIN__READ, deadline);
+        int rv = shakes ? kin__auth_await(watch, deadline)
+                        : kin__os_stream_wait(watch, KIN__READ, deadline);
         late = kin__os_now() >= deadline;
         pthread_mutex_lock(&mutex);
         if (rv == -EINTR) {

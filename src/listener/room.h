@@ -92,6 +92,9 @@ void kin__auth_went(kin__auth *auth, kin__auth_wish wish, ssize_t n);
  * KIN__AUTH_RECEIVE: when there is more to read; KIN__AUTH_FAILED: reason says why. */
 kin__auth_wish kin__auth_drive(kin__auth *auth, int fd);
 
+/* Until there is something to read: 0, or -errno. */
+int kin__auth_await(int fd, int64_t deadline);
+
 /* Options that make sense: 0, KIN_EINVAL. */
 int kin__auth_check(const void *key, size_t size, double timeout, const char *verb);
 
