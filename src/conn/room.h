@@ -22,6 +22,9 @@ int kin__conn_fd(kin_conn *conn);
 int kin__conn_watch(kin_conn *conn);
 void kin__conn_unwatch(kin_conn *conn);
 
+/* What is left of two parts after `size` bytes of them were written (stream.c). */
+void kin__stream_skip(kin__bytes parts[2], size_t size);
+
 /* How a connection travels in an object. */
 extern const kin__local_ops kin__conn_ops;
 

@@ -95,7 +95,7 @@ ssize_t kin__stream_receive(const kin__stream *stream, kin__message *message, in
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-static void skip(kin__bytes parts[2], size_t size)
+void kin__stream_skip(kin__bytes parts[2], size_t size)
 {
     for (int i = 0; i < 2; i++) {
         size_t n = size < parts[i].size ? size : parts[i].size;
@@ -148,7 +148,7 @@ static int write_on(const kin__stream *stream, kin__bytes left[2], const kin__ca
         }
         if (n > 0) {
             *ret_sent += (size_t)n;
-            skip(left, (size_t)n);
+            kin__stream_skip(left, (size_t)n);
         }
     }
     return 0;

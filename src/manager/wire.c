@@ -111,16 +111,6 @@ int kin__wire_pack(const kin__request *request, kin__packed *ret)
     return 0;
 }
 
-static void skip(kin__bytes parts[2], size_t size)
-{
-    for (int i = 0; i < 2; i++) {
-        size_t n = size < parts[i].size ? size : parts[i].size;
-        parts[i].at = n > 0 ? (const char *)parts[i].at + n : parts[i].at;
-        parts[i].size -= n;
-        size -= n;
-    }
-}
-
 static int settle_what_is_here(kin__wire *w);
 static ssize_t read_some(kin__wire *w);
 
@@ -152,7 +142,7 @@ int kin__wire_write(kin__wire *w, const kin__packed *packed)
     while (parts[0].size + parts[1].size > 0) {
         ssize_t n = kin__os_stream_write(w->fd, parts, NULL, 0, false);
         if (n >= 0) {
-            skip(parts, (size_t)n);
+            kin__stream_skip(parts, (size_t)n);
             continue;
         }
         int rv = n == -EAGAIN ? wait_for_room(w, deadline) : fail_write(w, n);
